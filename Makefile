@@ -1,0 +1,57 @@
+# What can be done here. `make test` on a fresh clone creates .venv and runs every test that needs nothing else.
+
+PYTHON ?= python3
+VENV   := .venv
+RUN    := $(VENV)/bin
+# The file that decides which PyTorch is installed; `make TORCH=` keeps the one that .venv has already (for a GPU).
+TORCH  ?= requirements/torch.txt
+DATA   ?= $(or $(EARSHOT_DATA),data/esc50)
+RECIPE ?= esc50-resnet
+FOLD   ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test test-dataset lint format train tensorboard constraints clean
+
+help:  ## list what can be done
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
+
+setup: $(VENV)/.ready  ## create .venv with everything for training and development
+
+$(VENV)/.ready: pyproject.toml requirements/constraints.txt requirements/torch.txt
+	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
+	$(if $(TORCH),$(RUN)/pip install -q --no-deps -r $(TORCH))
+	$(RUN)/pip install -q -c requirements/constraints.txt -e '.[train,dev]'
+	touch $@
+
+test: setup  ## lint, types and every test that needs no data set and no GPU
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/pytest -q
+
+test-dataset: setup  ## the tests that want the whole ESC-50: make test-dataset DATA=path
+	EARSHOT_DATA=$(DATA) $(RUN)/pytest -q -m dataset
+
+lint: setup  ## style and types only
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+
+format: setup  ## bring every file into the house style
+	$(RUN)/ruff check --fix .
+	$(RUN)/ruff format .
+
+$(DATA)/meta/esc50.csv:
+	$(RUN)/earshot data download $(DATA)
+
+train: setup $(DATA)/meta/esc50.csv  ## train RECIPE with FOLD held out: make train DATA=path FOLD=1
+	$(RUN)/earshot train $(RECIPE) --data $(DATA) --fold $(FOLD) --out runs/$(RECIPE)-fold$(FOLD)
+
+tensorboard: setup  ## look at the curves of all runs under runs/
+	$(RUN)/tensorboard --logdir runs
+
+constraints: setup  ## write down the versions that .venv holds, for the next fresh clone
+	$(RUN)/pip freeze --exclude-editable | sed "s/+cpu//; /^torch @/d" > requirements/constraints.txt
+
+clean:  ## remove .venv and what tools leave behind
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

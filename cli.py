@@ -1,0 +1,43 @@
+"""The command `earshot`: gathers the commands of all rooms. What a command does is written in its room."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from contract.errors import EarshotError
+from training.commands import add_training_commands
+
+_EXTRA_OF = {"torch": "train", "torchaudio": "train", "safetensors": "train", "tensorboard": "train",
+             "matplotlib": "train", "pyarrow": "train"}  # fmt: skip
+
+app = typer.Typer(
+    help="Earshot hears a sound and says what it is: train, judge, export and serve models of environmental sound.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+add_training_commands(app)
+
+
+def main() -> None:
+    """Run the command; what a user can mend is said in one sentence, without a trace."""
+    try:
+        app()
+    except (EarshotError, OSError) as error:
+        _fail(str(error))
+    except ModuleNotFoundError as error:
+        extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        _fail(f"this command needs {error.name}, which is not installed: pip install 'earshot[{extra}]'")
+
+
+def _fail(sentence: str) -> None:
+    Console(stderr=True, highlight=False, markup=False).print(f"error: {sentence}", soft_wrap=True)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,237 @@
+"""The commands of this room. PyTorch is imported when one runs, so that the others start at once."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from contract.errors import EarshotError
+from training.data.commands import CacheOption, DataOption, data_commands
+
+if TYPE_CHECKING:
+    from training.loop import Run
+    from training.material import Sounds
+    from training.recipe import Recipe
+
+_DEFAULT_RECIPE = "esc50-resnet"
+_EXIT_INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
+
+RecipeArgument = Annotated[str, typer.Argument(help="A recipe's name (see `earshot recipes`) or .toml file.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", metavar="FIELD=VALUE", help="Override a field: -s loop.epochs=20. Repeatable."),
+]
+DeviceOption = Annotated[str | None, typer.Option(help="cpu or cuda. By default the GPU where there is one.")]
+
+
+def add_training_commands(app: typer.Typer) -> None:
+    """Hang the commands of this room into the program."""
+    for command in (train, crossval, evaluate, recipes, throughput):
+        app.command()(command)
+    app.add_typer(data_commands, name="data")
+
+
+def train(
+    recipe: RecipeArgument = _DEFAULT_RECIPE,
+    *,
+    data: DataOption,
+    out: Annotated[Path, typer.Option(help="Folder of the run: model, state, predictions, curves.")],
+    fold: Annotated[int, typer.Option(help="The fold held out, to be judged on.")] = 1,
+    all_folds: Annotated[bool, typer.Option("--all-folds", help="Hold nothing out: a model to ship.")] = False,
+    validation_fold: Annotated[
+        int | None, typer.Option(help="One more fold held back, to look at on the way (early stopping).")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, bit for bit.")] = False,
+    overrides: SetOption = None,
+    cache: CacheOption = None,
+    device: DeviceOption = None,
+) -> None:
+    """Train a model, and judge it on the fold held out.
+
+    Ctrl-C saves the run; the same command with --resume goes on with it.
+    """
+    from training.checkpoint import STATE_FILE, load_state
+    from training.loop import Run
+    from training.precision import device_named
+
+    if resume:
+        if overrides:
+            raise EarshotError("--resume goes on with the recipe of the run: leave --set out")
+        state = load_state(out / STATE_FILE)
+        chosen, held_out, looked_at = (
+            state.facts.recipe,
+            state.facts.held_out_folds,
+            state.facts.validation_folds,
+        )
+    elif (out / STATE_FILE).exists():
+        raise EarshotError(f"{out} holds a run already: go on with it by --resume, or choose another --out")
+    else:
+        state = None
+        chosen = _recipe(recipe, overrides)
+        held_out = () if all_folds else (fold,)
+        looked_at = () if validation_fold is None else (validation_fold,)
+    material = _sounds(data, chosen, cache).split(frozenset(held_out), frozenset(looked_at))
+    _train_to_the_end(Run(chosen, material, out, device_named(device), state))
+
+
+def crossval(
+    recipe: RecipeArgument = _DEFAULT_RECIPE,
+    *,
+    data: DataOption,
+    out: Annotated[Path, typer.Option(help="Folder of the runs, the predictions and the report.")],
+    folds: Annotated[str, typer.Option(help="The folds to hold out in turn.")] = "1,2,3,4,5",
+    overrides: SetOption = None,
+    cache: CacheOption = None,
+    device: DeviceOption = None,
+) -> None:
+    """Train once per fold, judge each model on the fold it has not heard, and keep every answer.
+
+    Stopped and started again, it goes on where it was.
+    """
+    from training.console import ConsoleObserver
+    from training.crossval import cross_validate
+    from training.precision import device_named
+    from training.tables import show_crossval
+    from training.tensorboard import TensorBoardObserver
+
+    chosen = _recipe(recipe, overrides)
+    numbers = _fold_numbers(folds)
+    sounds = _sounds(data, chosen, cache)
+
+    with _stopping_politely(f"the same command goes on with {out}") as stop:
+        result = cross_validate(
+            chosen,
+            sounds,
+            numbers,
+            out,
+            device_named(device),
+            lambda fold, folder: (ConsoleObserver(f"fold {fold}"), TensorBoardObserver(folder)),
+            stop,
+        )
+    show_crossval(result)
+
+
+def evaluate(
+    *,
+    checkpoint: Annotated[Path, typer.Option(help="A model.safetensors, or the folder of a run.")],
+    data: DataOption,
+    fold: Annotated[
+        int | None,
+        typer.Option(help="The fold to judge on. By default the folds that the model has not heard."),
+    ] = None,
+    per_class: Annotated[bool, typer.Option("--per-class", help="Also each class, the weakest first.")] = False,
+    predictions: Annotated[Path | None, typer.Option(help="Keep every answer in this Parquet file.")] = None,
+    cache: CacheOption = None,
+    device: DeviceOption = None,
+) -> None:
+    """Judge a checkpoint on held-out clips; warns where it has learned from them."""
+    from training.checkpoint import MODEL_FILE, load_model
+    from training.evaluation import predict, save_predictions
+    from training.precision import device_named
+    from training.tables import show_evaluation
+
+    path = checkpoint / MODEL_FILE if checkpoint.is_dir() else checkpoint
+    model, facts = load_model(path)
+    folds = facts.held_out_folds if fold is None else (fold,)
+    if not folds:
+        raise EarshotError(f"{path} has learned from every fold: name the --fold to ask it about all the same")
+    where = device_named(device)
+    material = _sounds(data, facts.recipe, cache, facts.labels).split(frozenset(folds))
+    answers = predict(model.to(where), material.held_out, where)
+    if predictions:
+        save_predictions(predictions, answers, material.dataset, material.folds)
+    show_evaluation(answers, facts, folds, per_class)
+
+
+def recipes(
+    name: Annotated[str | None, typer.Argument(help="Show every field of this one, and what it means.")] = None,
+    overrides: SetOption = None,
+) -> None:
+    """List the recipes, or every field of one: what can be given to --set."""
+    from training.recipe import shipped_recipes
+    from training.tables import show_recipe, show_recipes
+
+    if name is None:
+        show_recipes([_recipe(shipped, None) for shipped in shipped_recipes()])
+    else:
+        show_recipe(_recipe(name, overrides))
+
+
+def throughput(
+    recipe: RecipeArgument = _DEFAULT_RECIPE,
+    *,
+    data: DataOption,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; each figure is their median.")] = 5,
+    overrides: SetOption = None,
+    cache: CacheOption = None,
+    device: DeviceOption = None,
+) -> None:
+    """Measure clips/s of the input pipeline alone, and of training."""
+    from training.precision import device_named
+    from training.tables import show_throughput
+    from training.throughput import measure
+
+    chosen = _recipe(recipe, overrides)
+    material = _sounds(data, chosen, cache).split(frozenset())
+    show_throughput(measure(chosen, material, device_named(device), rounds))
+
+
+def _train_to_the_end(run: "Run") -> None:
+    from training.console import ConsoleObserver
+    from training.tables import show_finish
+    from training.tensorboard import TensorBoardObserver
+
+    observers = (ConsoleObserver(run.recipe.name), TensorBoardObserver(run.folder))
+    with _stopping_politely(f"go on with --resume --out {run.folder}") as stop:
+        started = time.perf_counter()
+        facts = run.train(observers, stop)
+    show_finish(facts, run, time.perf_counter() - started)
+
+
+@contextmanager
+def _stopping_politely(how_to_go_on: str) -> Iterator[Callable[[], bool]]:
+    """The first Ctrl-C or SIGTERM lets the step end and the run be saved; the second kills."""
+    from training.loop import Interrupted
+
+    asked = threading.Event()
+
+    def ask(number: int, _: FrameType | None) -> None:
+        asked.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked.is_set
+    except Interrupted:
+        typer.echo(f"stopped and saved; {how_to_go_on}", err=True)
+        raise typer.Exit(_EXIT_INTERRUPTED) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _recipe(name: str, overrides: list[str] | None) -> "Recipe":
+    from training.recipe import load_recipe
+
+    return load_recipe(name, overrides)
+
+
+def _sounds(data: Path, recipe: "Recipe", cache: Path | None, labels: tuple[str, ...] = ()) -> "Sounds":
+    from training.console import counting
+    from training.material import load_sounds
+
+    with counting("decoding") as progress:
+        return load_sounds(data, recipe, labels, cache, progress)
+
+
+def _fold_numbers(text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError as error:
+        raise EarshotError(f"--folds {text}: expected numbers with commas between, as in 1,2,3") from error

@@ -1,0 +1,127 @@
+"""Decode once, read often: every clip as 16-bit samples at the model's rate, memory-mapped.
+
+A recording is cut into windows of the model's length. The last one is padded with zeros, and left out where less
+than half of it is sound (unless it is the only one). The cache is keyed by what it was made from: names, sizes and
+times of the files, rate and window. A clip that cannot be decoded is reported and left out; the rest goes on.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.audio import AudioError, decode, fit
+from training.data.dataset import Dataset, DatasetError
+from training.data.progress import Progress, silent
+
+FULL_SCALE = 32768.0
+"""Samples are kept as 16-bit integers; divide by this to get −1 … 1."""
+_FORMAT = 1
+_CHUNK = 8  # clips handed to a worker process at once: enough to hide the hand-over
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A clip that was left out, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class WindowCache:
+    """Windows of all clips, ready to be learned from."""
+
+    samples: NDArray[np.int16]
+    """[windows, window_samples], memory-mapped."""
+    clip: NDArray[np.int64]
+    """The clip that each window was cut from, by its number in the data set."""
+    unreadable: tuple[Unreadable, ...]
+
+    def windows_of(self, clips: tuple[int, ...]) -> NDArray[np.int64]:
+        """Numbers of the windows cut from these clips."""
+        return np.flatnonzero(np.isin(self.clip, np.asarray(clips, dtype=np.int64)))
+
+
+def default_cache_folder() -> Path:
+    """Where caches live unless told otherwise."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "earshot"
+
+
+def open_cache(
+    dataset: Dataset,
+    sample_rate: int,
+    window_samples: int,
+    folder: Path | None = None,
+    progress: Progress = silent,
+) -> WindowCache:
+    """The cache of this data set, made first if it is not there."""
+    folder = folder or default_cache_folder()
+    stem = folder / f"{dataset.name}-{_key(dataset, sample_rate, window_samples)}"
+    index = stem.with_suffix(".json")
+    if not index.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        _build(dataset, sample_rate, window_samples, stem, progress)
+    facts = json.loads(index.read_text(encoding="utf-8"))
+    samples = np.memmap(stem.with_suffix(".i16"), np.int16, "r").reshape(-1, window_samples)
+    unreadable = tuple(Unreadable(**entry) for entry in facts["unreadable"])
+    return WindowCache(samples, np.asarray(facts["clip"], dtype=np.int64), unreadable)
+
+
+def _build(dataset: Dataset, sample_rate: int, window_samples: int, stem: Path, progress: Progress) -> None:
+    """Write samples, then the index that makes them valid; another process doing the same does no harm."""
+    clip_of: list[int] = []
+    unreadable: list[Unreadable] = []
+    partial_file = stem.with_suffix(f".i16.{os.getpid()}")
+    with partial_file.open("wb") as file:
+        for number, windows in enumerate(_decode_all(dataset, sample_rate, window_samples)):
+            if isinstance(windows, Unreadable):
+                unreadable.append(windows)
+            else:
+                file.write(windows.tobytes())
+                clip_of.extend([number] * len(windows))
+            progress(number + 1, len(dataset.clips))
+    if not clip_of:
+        partial_file.unlink()
+        raise DatasetError(f"{dataset.name}: no clip could be decoded; the first says: {unreadable[0].reason}")
+    partial_file.replace(stem.with_suffix(".i16"))
+    partial_index = stem.with_suffix(f".json.{os.getpid()}")
+    facts = {"clip": clip_of, "unreadable": [asdict(entry) for entry in unreadable]}
+    partial_index.write_text(json.dumps(facts), encoding="utf-8")
+    partial_index.replace(stem.with_suffix(".json"))
+
+
+def _decode_all(
+    dataset: Dataset, sample_rate: int, window_samples: int
+) -> Iterator["NDArray[np.int16] | Unreadable"]:
+    paths = [clip.path for clip in dataset.clips]
+    work = partial(_decode_windows, sample_rate=sample_rate, window_samples=window_samples)
+    with ProcessPoolExecutor(min(os.cpu_count() or 1, max(1, len(paths) // _CHUNK))) as pool:
+        yield from pool.map(work, paths, chunksize=_CHUNK)
+
+
+def _decode_windows(path: Path, sample_rate: int, window_samples: int) -> "NDArray[np.int16] | Unreadable":
+    try:
+        waveform = decode(path, sample_rate)
+    except (AudioError, OSError) as error:
+        return Unreadable(str(path), str(error))
+    count = max(1, round(len(waveform) / window_samples))
+    padded = fit(waveform, count * window_samples).reshape(count, window_samples)
+    samples: NDArray[np.int16] = np.clip(np.rint(padded * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+    return samples
+
+
+def _key(dataset: Dataset, sample_rate: int, window_samples: int) -> str:
+    digest = hashlib.sha256(json.dumps([_FORMAT, sample_rate, window_samples]).encode())
+    for clip in dataset.clips:
+        facts = clip.path.stat()
+        digest.update(f"{clip.path.resolve()}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,102 @@
+"""ESC-50 from its home: fetched, checked, unpacked into its official layout."""
+
+import hashlib
+import shutil
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from training.data.dataset import DatasetError
+from training.data.progress import Progress, silent
+
+HOME = "https://github.com/karolpiczak/ESC-50/archive/refs/heads/master.zip"
+"""Karol J. Piczak's own repository; CC BY-NC, its ESC-10 subset CC BY. About 600 MB."""
+
+AUDIO_DIGEST = "7dac98ebb302b554321c1ceacd9ab75bb0769516f66d19b4f3a6a6874355c2f2"
+"""SHA-256 over the lines `md5  name` of the 2000 official WAV files, sorted by name."""
+
+_BLOCK = 1 << 20
+_TIMEOUT_S = 30
+_WANTED = ("audio/", "meta/esc50.csv", "LICENSE", "README.md")
+
+
+def download(
+    target: Path,
+    url: str = HOME,
+    digest: str = AUDIO_DIGEST,
+    progress: Progress = silent,
+) -> None:
+    """Fetch the data set into `target`, and let it appear there only once it is whole and proven right."""
+    if (target / "meta" / "esc50.csv").is_file():
+        raise DatasetError(f"{target} holds ESC-50 already; remove it to fetch it again")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    archive = target.with_name(target.name + ".zip.partial")
+    aside = target.with_name(target.name + ".partial")
+    try:
+        _fetch(url, archive, progress)
+        shutil.rmtree(aside, ignore_errors=True)
+        _unpack(archive, aside)
+        _check(aside / "audio", digest, url)
+        aside.replace(target)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    archive.unlink()
+
+
+def audio_digest(audio: Path) -> str:
+    """What `AUDIO_DIGEST` should be of the files in this folder."""
+    lines = (f"{_md5(path)}  {path.name}\n" for path in sorted(audio.glob("*.wav")))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _fetch(url: str, archive: Path, progress: Progress) -> None:
+    """An archive that a broken connection left behind is fetched anew: its home cannot continue one."""
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer, archive.open("wb") as file:  # noqa: S310
+            total = int(answer.headers.get("Content-Length") or 0)
+            _copy(answer, file, lambda done: progress(done, total))
+    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        raise DatasetError(
+            f"cannot fetch {url}: {getattr(error, 'reason', error)}. "
+            f"Fetch it by other means and give its folder as --data: it holds meta/esc50.csv and audio/"
+        ) from error
+
+
+def _copy(source: IO[bytes], sink: IO[bytes], progress: Callable[[int], None]) -> None:
+    done = 0
+    while block := source.read(_BLOCK):
+        sink.write(block)
+        done += len(block)
+        progress(done)
+
+
+def _unpack(archive: Path, target: Path) -> None:
+    """Only what is needed, only to where it belongs: names in the archive choose nothing else."""
+    try:
+        with zipfile.ZipFile(archive) as content:
+            for entry in content.infolist():
+                inside = PurePosixPath(*PurePosixPath(entry.filename).parts[1:])
+                if entry.is_dir() or not str(inside).startswith(_WANTED) or ".." in inside.parts:
+                    continue
+                path = target / inside
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with content.open(entry) as source, path.open("wb") as sink:
+                    shutil.copyfileobj(source, sink, _BLOCK)
+    except zipfile.BadZipFile as error:
+        raise DatasetError(f"{archive} is not a whole ZIP archive ({error}): run the command again") from error
+
+
+def _check(audio: Path, expected: str, url: str) -> None:
+    if not audio.is_dir():
+        raise DatasetError(f"{url} holds no audio/ folder: it is not ESC-50")
+    found = audio_digest(audio)
+    if found != expected:
+        raise DatasetError(f"{url}: the audio is not that of ESC-50 (SHA-256 {found}, expected {expected})")
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -1,0 +1,111 @@
+"""What one run learns from and is judged on: windows of clips, by the side of the split that they stand on."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data.cache import WindowCache, open_cache
+from training.data.dataset import Dataset, DatasetError, load_dataset
+from training.data.progress import Progress, silent
+from training.data.splits import folds_of, notes_on_sources, split_by_fold
+from training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class WindowSet:
+    """Some windows of a cache, with their labels."""
+
+    samples: NDArray[np.int16]
+    """[windows of the whole cache, window_samples], memory-mapped."""
+    windows: NDArray[np.int64]
+    """Which of them belong to this set."""
+    labels: NDArray[np.int64]
+    clips: NDArray[np.int64]
+    """The clip that each was cut from, by its number in the data set."""
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+
+@dataclass(frozen=True)
+class Material:
+    """A data set, split for one run."""
+
+    dataset: Dataset
+    folds: tuple[int, ...]
+    """Of each clip."""
+    held_out_folds: tuple[int, ...]
+    validation_folds: tuple[int, ...]
+    train: WindowSet
+    held_out: WindowSet
+    validation: WindowSet
+    notes: tuple[str, ...]
+    """What a person should know of the data before trusting the figures."""
+
+    def fingerprint(self) -> str:
+        """Changes when the run would learn from something else."""
+        digest = hashlib.sha256(repr((self.dataset.labels, self.held_out_folds)).encode())
+        for clips in (self.train.clips, self.validation.clips, self.held_out.clips):
+            digest.update("\n".join(self.dataset.clips[i].path.name for i in clips).encode())
+        return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Sounds:
+    """A data set with its decoded windows: what the runs of a cross-validation share."""
+
+    dataset: Dataset
+    cache: WindowCache
+
+    def split(self, held_out: frozenset[int], validation: frozenset[int] = frozenset()) -> Material:
+        """The material of one run: these folds held out, these looked at on the way."""
+        if held_out & validation:
+            raise DatasetError("the validation fold must not be the fold held out: choose another")
+        split = split_by_fold(self.dataset, held_out)
+        inner = split_by_fold(self.dataset, held_out | validation)
+        looked_at = tuple(set(split.train) - set(inner.train) - set(inner.dropped))
+        notes = list(self.dataset.warnings)
+        notes += [f"{entry.path}: {entry.reason} Left out." for entry in self.cache.unreadable]
+        notes += notes_on_sources(self.dataset)
+        if split.dropped:
+            notes.append(f"{len(split.dropped)} clips share a recording with the fold held out: not learned from.")
+        train = self._windows(inner.train)
+        if not len(train):
+            raise DatasetError(f"{self.dataset.name}: none of the clips to learn from could be decoded")
+        return Material(
+            self.dataset,
+            folds_of(self.dataset),
+            tuple(sorted(held_out)),
+            tuple(sorted(validation)),
+            train=train,
+            held_out=self._windows(split.held_out),
+            validation=self._windows(looked_at),
+            notes=tuple(notes),
+        )
+
+    def _windows(self, clips: tuple[int, ...]) -> WindowSet:
+        windows = self.cache.windows_of(clips)
+        of_clip = self.cache.clip[windows]
+        label = np.asarray([clip.label for clip in self.dataset.clips], dtype=np.int64)
+        return WindowSet(self.cache.samples, windows, label[of_clip], of_clip)
+
+
+def load_sounds(
+    data: Path,
+    recipe: Recipe,
+    labels: tuple[str, ...] = (),
+    cache_folder: Path | None = None,
+    progress: Progress = silent,
+) -> Sounds:
+    """The data set in this folder, decoded as the recipe wants to hear it; only these classes, where named."""
+    dataset = load_dataset(data)
+    if labels or recipe.labels:
+        dataset = dataset.subset(labels or recipe.labels)
+    if len(dataset.labels) < 2:
+        raise DatasetError(f"{data} has one class only ({dataset.labels[0]}): there is nothing to tell apart")
+    audio = recipe.audio
+    cache = open_cache(dataset, audio.sample_rate, audio.window_samples, cache_folder, progress)
+    return Sounds(dataset, cache)

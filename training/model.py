@@ -1,0 +1,163 @@
+"""The network: a residual network over spectrograms, and the whole model from waveform to scores.
+
+Every module has a name that can be spoken of from outside: `layer2.block1.relu` is the output of the first block of
+the second stage. The debug path addresses them by these names, so they are part of the contract.
+"""
+
+from collections import OrderedDict
+from typing import Annotated, Literal, NamedTuple
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from training.frontend import LogMel
+
+
+class ModelConfig(BaseModel):
+    """Shape of the network."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    widths: Annotated[tuple[int, ...], Field(min_length=1, description="channels of each stage")] = (
+        32,
+        64,
+        128,
+        256,
+    )
+    blocks: Annotated[tuple[int, ...], Field(min_length=1, description="residual blocks of each stage")] = (
+        2,
+        2,
+        2,
+        2,
+    )
+    stem: Annotated[
+        Literal["pool4", "conv2", "conv1"],
+        Field(description="first reduction of the picture: to a quarter by convolution and pooling, half, or none"),
+    ] = "pool4"
+    dropout: Annotated[float, Field(ge=0, lt=1, description="on the embedding, before the last layer")] = 0.2
+
+
+class Output(NamedTuple):
+    """What the network says of a batch."""
+
+    logits: Tensor
+    """[B, classes]."""
+    embedding: Tensor
+    """[B, width of the last stage]."""
+
+
+class Block(nn.Module):
+    """Two 3×3 convolutions and a shortcut around them."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.relu1 = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.shortcut = _shortcut(inputs, outputs, stride)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, inputs, F, T] → [B, outputs, F / stride, T / stride]."""
+        inner = self.relu1(self.bn1(self.conv1(x)))
+        result: Tensor = self.relu(self.bn2(self.conv2(inner)) + self.shortcut(x))
+        return result
+
+
+class AudioResNet(nn.Module):
+    """Spectrogram [B, 1, F, T] → logits and embedding."""
+
+    def __init__(self, config: ModelConfig, classes: int) -> None:
+        super().__init__()
+        if len(config.widths) != len(config.blocks):
+            raise ValueError(f"widths {config.widths} and blocks {config.blocks} must have the same length")
+        self.stem = _stem(config)
+        inputs = config.widths[0]
+        self.stages = [f"layer{i}" for i in range(1, len(config.widths) + 1)]
+        for name, width, count in zip(self.stages, config.widths, config.blocks, strict=True):
+            stride = 1 if name == "layer1" else 2
+            self.add_module(name, _stage(inputs, width, count, stride))
+            inputs = width
+        self.dropout = nn.Dropout(config.dropout)
+        self.head = nn.Linear(inputs, classes)
+        self._initialise()
+
+    def forward(self, spectrograms: Tensor) -> Output:
+        """[B, 1, F, T] → scores of each class, and the embedding that they are read from."""
+        x = self.stem(spectrograms)
+        for name in self.stages:
+            x = self.get_submodule(name)(x)
+        over_time = x.mean(dim=2)
+        embedding = over_time.mean(dim=2) + over_time.amax(dim=2)
+        return Output(self.head(self.dropout(embedding)), embedding)
+
+    def _initialise(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            elif isinstance(module, Block):
+                nn.init.zeros_(module.bn2.weight)  # each block starts as its shortcut: deep nets train faster
+
+
+class Classifier(nn.Module):
+    """The whole road inside the graph: waveform [B, N] → logits and embedding."""
+
+    def __init__(self, frontend: LogMel, network: AudioResNet) -> None:
+        super().__init__()
+        self.frontend = frontend
+        self.network = network
+
+    def forward(self, waves: Tensor) -> Output:
+        """[B, N] → scores and embedding."""
+        output: Output = self.network(self.frontend(waves))
+        return output
+
+
+def multiply_accumulates(network: nn.Module, spectrogram: Tensor) -> int:
+    """Multiplications of the convolutions and the last layer for this input."""
+    counted: list[int] = []
+
+    def count(module: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
+        if isinstance(module, nn.Conv2d):
+            counted.append(output.numel() * module.weight[0].numel())
+        elif isinstance(module, nn.Linear):
+            counted.append(output.shape[0] * module.weight.numel())
+
+    hooks = [m.register_forward_hook(count) for m in network.modules()]
+    with torch.no_grad():
+        network(spectrogram)
+    for hook in hooks:
+        hook.remove()
+    return sum(counted)
+
+
+def _stem(config: ModelConfig) -> nn.Sequential:
+    stride = 1 if config.stem == "conv1" else 2
+    layers: OrderedDict[str, nn.Module] = OrderedDict(
+        conv=nn.Conv2d(1, config.widths[0], 5, stride, padding=2, bias=False),
+        bn=nn.BatchNorm2d(config.widths[0]),
+        relu=nn.ReLU(inplace=True),
+    )
+    if config.stem == "pool4":
+        layers["pool"] = nn.MaxPool2d(3, stride=2, padding=1)
+    return nn.Sequential(layers)
+
+
+def _stage(inputs: int, width: int, count: int, stride: int) -> nn.Sequential:
+    blocks = (Block(width if i else inputs, width, 1 if i else stride) for i in range(count))
+    return nn.Sequential(OrderedDict((f"block{i}", block) for i, block in enumerate(blocks, start=1)))
+
+
+def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
+    """The identity where shapes agree; elsewhere average, then project: no sample is skipped unseen."""
+    if inputs == outputs and stride == 1:
+        return nn.Identity()
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    if stride != 1:
+        layers["pool"] = nn.AvgPool2d(stride, ceil_mode=True, count_include_pad=False)
+    layers["conv"] = nn.Conv2d(inputs, outputs, 1, bias=False)
+    layers["bn"] = nn.BatchNorm2d(outputs)
+    return nn.Sequential(layers)

@@ -1,0 +1,95 @@
+"""From the cache to batches on the device, augmented, ahead of the model.
+
+Every random draw is a function of the recipe's seed and the step's number, and of nothing else. So a run that was cut
+off goes on bit for bit from any step, and batches can be made in any order by any thread.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from training.augment import Mix
+from training.data.cache import FULL_SCALE
+from training.material import WindowSet
+from training.recipe import Recipe
+
+_AHEAD = 2  # batches kept ready: one being made while one waits
+
+
+class Draw(IntEnum):
+    """What a random number is drawn for; keeps the streams apart."""
+
+    ORDER = 0
+    AUGMENT = 1
+    NETWORK = 2
+    WEIGHTS = 3
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step of training sees."""
+
+    waves: Tensor
+    """[B, window_samples] on the device, augmented."""
+    labels: Tensor
+    mix: Mix
+    rng: torch.Generator
+    """For what is still to be drawn in this step: the masks of the spectrogram."""
+
+
+def seed_for(*key: int) -> int:
+    """A well-mixed seed from a few small numbers."""
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)
+
+
+def as_waves(samples: NDArray[np.int16], device: torch.device) -> Tensor:
+    """16-bit samples as float32 between −1 and 1, on the device."""
+    return torch.from_numpy(samples).to(device) / FULL_SCALE
+
+
+class Pipeline:
+    """Batches of the training windows, in an order that the seed decides."""
+
+    def __init__(self, windows: WindowSet, recipe: Recipe, device: torch.device) -> None:
+        self._windows, self._recipe, self._device = windows, recipe, device
+        self.batch_size = min(recipe.loop.batch_size, len(windows))
+        self.steps_per_epoch = len(windows) // self.batch_size
+
+    def batch(self, step: int) -> Batch:
+        """The batch of this step; always the same."""
+        recipe = self._recipe
+        chosen = self._chosen(*divmod(step, self.steps_per_epoch))
+        rng = torch.Generator(self._device).manual_seed(seed_for(recipe.loop.seed, Draw.AUGMENT, step))
+        waves = as_waves(self._windows.samples[self._windows.windows[chosen]], self._device)
+        waves = recipe.wave_augment(waves, recipe.audio.sample_rate, rng)
+        mix = recipe.mixing.draw(len(chosen), rng)
+        labels = torch.from_numpy(self._windows.labels[chosen]).to(self._device)
+        return Batch(mix.on_waves(waves), labels, mix, rng)
+
+    def _chosen(self, epoch: int, position: int) -> NDArray[np.int64]:
+        """Each window once an epoch, in an order of its own; what does not fill a batch waits for the next epoch."""
+        order = np.random.default_rng(seed_for(self._recipe.loop.seed, Draw.ORDER, epoch))
+        shuffled = order.permutation(len(self._windows))
+        return shuffled[position * self.batch_size :][: self.batch_size]
+
+    def batches(self, first: int, last: int) -> Iterator[Batch]:
+        """Batches of the steps first … last − 1, made ahead by a thread of their own."""
+        with ThreadPoolExecutor(1, thread_name_prefix="pipeline") as pool:
+            waiting: deque[Future[Batch]] = deque()
+            try:
+                for step in range(first, last):
+                    waiting.append(pool.submit(self.batch, step))
+                    if len(waiting) > _AHEAD:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                for future in waiting:
+                    future.cancel()

@@ -1,0 +1,177 @@
+"""A recipe: everything that decides what a training run does, in one small typed file.
+
+Recipes are TOML files in `training/recipes/`, or anywhere. Each field can be overridden from the command line as
+`--set section.field=value`. The resolved recipe travels with every checkpoint.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from contract.errors import EarshotError
+from training.augment import Mixing, SpecAugment, WaveAugment
+from training.frontend import FrontEndConfig
+from training.model import ModelConfig
+
+_SHIPPED = Path(__file__).parent / "recipes"
+
+
+class RecipeError(EarshotError):
+    """A recipe cannot be used; the message names the field and what it may be."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AudioConfig(_Section):
+    """The piece of sound that the model hears at once."""
+
+    sample_rate: Annotated[int, Field(ge=4000, le=192000, description="samples per second")] = 32000
+    seconds: Annotated[float, Field(gt=0, le=60, description="length of one window")] = 5.0
+
+    @property
+    def window_samples(self) -> int:
+        """Length of one window in samples."""
+        return round(self.sample_rate * self.seconds)
+
+
+class LossConfig(_Section):
+    """What the network is punished for."""
+
+    kind: Annotated[
+        Literal["cross_entropy", "bce"],
+        Field(description="softmax with mixed labels by weight, or one yes/no per class with all mixed labels at 1"),
+    ] = "cross_entropy"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1, description="share given to all classes alike")] = 0.1
+    drop_weaker_above: Annotated[
+        float, Field(ge=0.5, le=1, description="bce: a label whose partner weighs more than this is dropped")
+    ] = 0.9
+
+
+class OptimiserConfig(_Section):
+    """AdamW under a one-cycle schedule."""
+
+    lr: Annotated[float, Field(gt=0, description="highest learning rate of the cycle")] = 3e-3
+    weight_decay: Annotated[float, Field(ge=0, description="not applied to norms and biases")] = 0.05
+    betas: Annotated[tuple[float, float], Field(description="AdamW's moment decays")] = (0.9, 0.99)
+    warmup: Annotated[float, Field(gt=0, lt=1, description="share of the steps in which the rate rises")] = 0.15
+    grad_clip: Annotated[float, Field(ge=0, description="largest gradient norm; 0 = no clipping")] = 5.0
+    ema_decay: Annotated[float, Field(ge=0, lt=1, description="moving average of the weights; 0 = none")] = 0.999
+
+
+class LoopConfig(_Section):
+    """How long and on what the loop runs."""
+
+    epochs: Annotated[int, Field(ge=1)] = 100
+    batch_size: Annotated[int, Field(ge=2)] = 32
+    seed: Annotated[int, Field(ge=0, description="decides every random draw of the run")] = 0
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16", "fp16"],
+        Field(description="auto = bf16 where the processor or GPU computes it natively, else fp32"),
+    ] = "auto"
+    compile: Annotated[bool, Field(description="torch.compile: worth its minute on long GPU runs")] = False
+    deterministic: Annotated[bool, Field(description="refuse operations that differ from run to run")] = False
+    evaluate_every: Annotated[int, Field(ge=1, description="epochs between two looks at held-out clips")] = 5
+    patience: Annotated[
+        int,
+        Field(ge=0, description="stop after this many looks without a better validation loss; 0 = never. "
+                                "Looks at a fold of its own (--validation-fold), never at the test fold"),
+    ] = 0  # fmt: skip
+
+
+class Recipe(_Section):
+    """Everything that decides what a run does."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="what the model is called")]
+    labels: Annotated[tuple[str, ...], Field(description="classes to learn, in order; none named = all")] = ()
+    audio: AudioConfig = AudioConfig()
+    front_end: FrontEndConfig = FrontEndConfig()
+    model: ModelConfig = ModelConfig()
+    wave_augment: WaveAugment = WaveAugment()
+    spectrogram_augment: SpecAugment = SpecAugment()
+    mixing: Mixing = Mixing()
+    loss: LossConfig = LossConfig()
+    optimiser: OptimiserConfig = OptimiserConfig()
+    loop: LoopConfig = LoopConfig()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.front_end.fmax > self.audio.sample_rate / 2:
+            raise ValueError(
+                f"front_end.fmax is {self.front_end.fmax:g} Hz, above half of audio.sample_rate "
+                f"({self.audio.sample_rate / 2:g} Hz)"
+            )
+        if self.audio.window_samples < self.front_end.n_fft:
+            raise ValueError("audio.seconds is shorter than one frame of front_end.n_fft samples")
+        if len(self.model.widths) != len(self.model.blocks):
+            raise ValueError("model.widths and model.blocks must have the same length")
+        return self
+
+
+def shipped_recipes() -> list[str]:
+    """Names of the recipes that come with Earshot."""
+    return sorted(path.stem for path in _SHIPPED.glob("*.toml"))
+
+
+def load_recipe(name_or_path: str, overrides: list[str] | None = None) -> Recipe:
+    """The recipe of this name or in this file, with `section.field=value` overrides applied."""
+    path = Path(name_or_path) if name_or_path.endswith(".toml") else _SHIPPED / f"{name_or_path}.toml"
+    if not path.is_file():
+        known = ", ".join(shipped_recipes())
+        raise RecipeError(f"no recipe {name_or_path!r}: name one of {known}, or a .toml file")
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is not TOML: {error}") from error
+    content.setdefault("name", path.stem)
+    for override in overrides or []:
+        _override(content, override)
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        raise RecipeError(f"recipe {name_or_path}: {_first_problem(error)}") from error
+
+
+def flat_fields(recipe: Recipe) -> dict[str, Any]:
+    """Every field by the dotted name that `--set` takes."""
+    return dict(_flatten("", recipe.model_dump(mode="json")))
+
+
+def _flatten(prefix: str, content: dict[str, Any]) -> list[tuple[str, Any]]:
+    fields: list[tuple[str, Any]] = []
+    for key, value in content.items():
+        if isinstance(value, dict):
+            fields.extend(_flatten(f"{prefix}{key}.", value))
+        else:
+            fields.append((prefix + key, value))
+    return fields
+
+
+def _override(content: dict[str, Any], override: str) -> None:
+    dotted, equals, text = override.partition("=")
+    if not equals:
+        raise RecipeError(f"--set {override}: expected section.field=value, as in --set loop.epochs=20")
+    *sections, field = dotted.strip().split(".")
+    for section in sections:
+        content = content.setdefault(section, {})
+        if not isinstance(content, dict):
+            raise RecipeError(f"--set {override}: {section} is a value, not a section")
+    content[field] = _parse_value(text.strip())
+
+
+def _parse_value(text: str) -> object:
+    """TOML where it is TOML; else the bare text, so that strings need no quotes."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{where}: {message} (got {problem['input']!r})" if where else message

@@ -1,0 +1,105 @@
+"""What a run looks like in TensorBoard: curves, the confusion matrix, pictures and sounds with what was answered."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch.utils.tensorboard.writer import SummaryWriter
+
+from training.checkpoint import ModelFacts
+from training.data.cache import FULL_SCALE
+from training.evaluation import Predictions
+from training.loop import Look, Run, StepReport
+from training.pictures import confusion_picture, spectrogram_picture
+from training.recipe import flat_fields
+
+_CURVE_EVERY = 10  # steps between two points: finer ones only slow the page
+_SAMPLES = 6
+_MAX_CLASSES_SHOWN = 60  # a confusion matrix beyond this is a grey square
+
+
+class TensorBoardObserver:
+    """Writes event files into the folder of the run."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._first_look = True
+
+    def started(self, run: Run) -> None:
+        """Open the log; after a resume, what lies beyond the resumed step is dropped."""
+        self._run = run
+        self._writer = SummaryWriter(str(self._folder), purge_step=run.step or None)
+        self._since, self._since_step = time.perf_counter(), run.step
+        if run.step == 0:
+            text = "\n".join(f"    {name} = {value}" for name, value in flat_fields(run.recipe).items())
+            self._writer.add_text("recipe", text)
+            self._writer.add_text("data", "\n\n".join(run.material.notes) or "nothing to remark")
+
+    def stepped(self, report: StepReport) -> None:
+        """Curves of the training side."""
+        if report.step % _CURVE_EVERY:
+            return
+        scalars = {
+            "train/loss": float(report.loss),
+            "train/accuracy": float(report.accuracy),
+            "train/gradient_norm": float(report.gradient_norm),
+            "train/learning_rate": report.learning_rate,
+            "train/clips_per_second": self._throughput(report.step),
+        }
+        for name, value in scalars.items():
+            self._writer.add_scalar(name, value, report.step)
+
+    def looked(self, look: Look) -> None:
+        """Curves and pictures of the clips that are not learned from."""
+        predictions = look.predictions
+        self._writer.add_scalar(f"{look.side}/accuracy", predictions.accuracy, look.step)
+        self._writer.add_scalar(f"{look.side}/loss", predictions.loss, look.step)
+        labels = self._run.material.dataset.labels
+        if len(labels) <= _MAX_CLASSES_SHOWN:
+            self._figure(
+                f"{look.side}/confusion", confusion_picture(predictions.confusion(len(labels)), labels), look
+            )
+        self._samples(look)
+        self._writer.flush()
+
+    def finished(self, facts: ModelFacts) -> None:
+        """Hyper-parameters beside the final figures, so that runs can be compared."""
+        fields = {
+            name: value if isinstance(value, int | float | str | bool) else str(value)
+            for name, value in flat_fields(self._run.recipe).items()
+        }
+        metrics = {f"final/{name}": value for name, value in facts.metrics.items()}
+        self._writer.add_hparams(fields, metrics or {"final/epochs": facts.epochs}, run_name=".")
+        self._writer.close()
+
+    def _throughput(self, step: int) -> float:
+        now = time.perf_counter()
+        rate = (step - self._since_step) * self._run.pipeline.batch_size / (now - self._since)
+        self._since, self._since_step = now, step
+        return rate
+
+    def _samples(self, look: Look) -> None:
+        """A few clips spread over the set: what was heard, what was seen, what was said."""
+        windows = getattr(self._run.material, look.side)
+        sample_rate = self._run.recipe.audio.sample_rate
+        frontend = self._run.average.module.frontend
+        for slot, i in enumerate(np.linspace(0, len(windows) - 1, _SAMPLES).astype(int)):
+            wave = torch.from_numpy(windows.samples[windows.windows[i]]) / FULL_SCALE
+            with torch.no_grad():
+                decibels = frontend.decibels(wave[None].to(self._run.device))[0].cpu().numpy()
+            title = _verdict(look.predictions, int(i), self._run.material.dataset.labels)
+            picture = spectrogram_picture(decibels, self._run.recipe, title)
+            self._figure(f"{look.side}_sample/{slot}", picture, look)
+            if self._first_look:
+                self._writer.add_audio(f"{look.side}_sample/{slot}", wave[None], look.step, sample_rate)
+        self._first_look = False
+
+    def _figure(self, tag: str, figure: Figure, look: Look) -> None:
+        self._writer.add_figure(tag, figure, look.step, close=False)
+
+
+def _verdict(predictions: Predictions, number: int, labels: tuple[str, ...]) -> str:
+    truth, said = labels[predictions.labels[number]], labels[predictions.predicted[number]]
+    return f"{truth}: right" if truth == said else f"{truth}: taken for {said}"
