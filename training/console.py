@@ -17,15 +17,14 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from training.checkpoint import ModelFacts
 from training.data.progress import Progress as Report
-from training.loop import Look, Run, StepReport
+from training.loop import Look, Observer, Run, StepReport
 
 console = Console(highlight=False)
 _REFRESH_EVERY = 5  # steps between two looks at the loss, each of which waits for a GPU
 
 
-class ConsoleObserver:
+class ConsoleObserver(Observer):
     """A progress bar while the run goes on, and a line for each look at clips it does not learn from."""
 
     def __init__(self, title: str) -> None:
@@ -72,12 +71,8 @@ class ConsoleObserver:
             f"loss {look.predictions.loss:.4f}"
         )
 
-    def finished(self, _facts: ModelFacts) -> None:
-        """Take the bar away."""
-        self.close()
-
-    def close(self) -> None:
-        """Leave the terminal as it was; also after an interruption."""
+    def closed(self) -> None:
+        """Leave the terminal as it was."""
         self._progress.stop()
 
 

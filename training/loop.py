@@ -8,7 +8,7 @@ event files of TensorBoard. What is shown on the way is the business of the obse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -65,8 +65,8 @@ class Look:
     predictions: Predictions
 
 
-class Observer(Protocol):
-    """Somebody who watches a run."""
+class Observer:
+    """Somebody who watches a run; overrides what is worth knowing."""
 
     def started(self, run: "Run") -> None:
         """Before the first step, and after a resume."""
@@ -79,6 +79,9 @@ class Observer(Protocol):
 
     def finished(self, facts: ModelFacts) -> None:
         """After the model was written."""
+
+    def closed(self) -> None:
+        """When the run ends: finished, interrupted or failed."""
 
 
 class Run:
@@ -114,20 +117,14 @@ class Run:
 
     def train(self, observers: Sequence[Observer] = (), stop: Callable[[], bool] = lambda: False) -> ModelFacts:
         """Run to the last epoch, or until asked to stop; then raises `Interrupted`."""
-        network = torch.compile(self.model.network) if self.recipe.loop.compile else self.model.network
-        for observer in observers:
-            observer.started(self)
-        self.model.train()
-        for batch in self.pipeline.batches(self.step, self.total_steps):
-            report = self.learn_from(batch, network)
+        try:
             for observer in observers:
-                observer.stepped(report)
-            if stop():
-                self.save()
-                raise Interrupted
-            if self.step % self.pipeline.steps_per_epoch == 0 and self._end_epoch(observers):
-                break
-        return self._finish(observers)
+                observer.started(self)
+            self._train(observers, stop)
+            return self._finish(observers)
+        finally:
+            for observer in observers:
+                observer.closed()
 
     def save(self) -> None:
         """Write the state from which `Run` goes on bit for bit."""
@@ -142,11 +139,26 @@ class Run:
                 "material": self.material.fingerprint(),
                 "best_loss": self.best_loss,
                 "looks_since_best": self.looks_since_best,
+                "scheduled": self.scheduler.last_epoch,
             },
         )
         save_state(self.folder / STATE_FILE, state)
 
+    def _train(self, observers: Sequence[Observer], stop: Callable[[], bool]) -> None:
+        network = torch.compile(self.model.network) if self.recipe.loop.compile else self.model.network
+        self.model.train()
+        for batch in self.pipeline.batches(self.step, self.total_steps):
+            report = self.learn_from(batch, network)
+            for observer in observers:
+                observer.stepped(report)
+            if self.step % self.pipeline.steps_per_epoch == 0 and self._end_epoch(observers):
+                break
+            if stop():
+                self.save()
+                raise Interrupted
+
     def learn_from(self, batch: Batch, network: Callable[[Tensor], Any]) -> StepReport:
+        """One step: a batch seen, the weights moved."""
         with torch.no_grad():
             pictures = batch.mix.on_spectrograms(self.model.frontend(batch.waves).squeeze(1))
             pictures = self.recipe.spectrogram_augment(pictures, batch.rng).unsqueeze(1)
@@ -168,9 +180,11 @@ class Run:
         self.scaler.unscale_(self.optimiser)
         limit = self.recipe.optimiser.grad_clip or float("inf")
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+        scale = self.scaler.get_scale()
         self.scaler.step(self.optimiser)
         self.scaler.update()
-        self.scheduler.step()
+        if self.scaler.get_scale() >= scale:  # else float16 overflowed: the optimiser left this step out
+            self.scheduler.step()
         return norm
 
     def _end_epoch(self, observers: Sequence[Observer]) -> bool:
@@ -246,7 +260,8 @@ class Run:
         self.average.module.load_state_dict(state.average)
         self.optimiser.load_state_dict(state.optimiser)
         self.scaler.load_state_dict(state.scaler)
-        self.scheduler.load_state_dict({"last_epoch": state.step, "_step_count": state.step + 1})
+        scheduled = state.progress["scheduled"]
+        self.scheduler.load_state_dict({"last_epoch": scheduled, "_step_count": scheduled + 1})
         self.step = state.step
         self.best_loss = state.progress["best_loss"]
         self.looks_since_best = state.progress["looks_since_best"]

@@ -5,7 +5,7 @@ off goes on bit for bit from any step, and batches can be made in any order by a
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import IntEnum
@@ -79,7 +79,7 @@ class Pipeline:
         shuffled = order.permutation(len(self._windows))
         return shuffled[position * self.batch_size :][: self.batch_size]
 
-    def batches(self, first: int, last: int) -> Iterator[Batch]:
+    def batches(self, first: int, last: int) -> Generator[Batch]:
         """Batches of the steps first … last − 1, made ahead by a thread of their own."""
         with ThreadPoolExecutor(1, thread_name_prefix="pipeline") as pool:
             waiting: deque[Future[Batch]] = deque()

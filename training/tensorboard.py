@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from training.checkpoint import ModelFacts
-from training.data.cache import FULL_SCALE
 from training.evaluation import Predictions
-from training.loop import Look, Run, StepReport
+from training.loop import Look, Observer, Run, StepReport
 from training.pictures import confusion_picture, spectrogram_picture
+from training.pipeline import as_waves
 from training.recipe import flat_fields
 
 _CURVE_EVERY = 10  # steps between two points: finer ones only slow the page
@@ -20,7 +20,7 @@ _SAMPLES = 6
 _MAX_CLASSES_SHOWN = 60  # a confusion matrix beyond this is a grey square
 
 
-class TensorBoardObserver:
+class TensorBoardObserver(Observer):
     """Writes event files into the folder of the run."""
 
     def __init__(self, folder: Path) -> None:
@@ -72,6 +72,9 @@ class TensorBoardObserver:
         }
         metrics = {f"final/{name}": value for name, value in facts.metrics.items()}
         self._writer.add_hparams(fields, metrics or {"final/epochs": facts.epochs}, run_name=".")
+
+    def closed(self) -> None:
+        """Write what is still in memory."""
         self._writer.close()
 
     def _throughput(self, step: int) -> float:
@@ -86,14 +89,14 @@ class TensorBoardObserver:
         sample_rate = self._run.recipe.audio.sample_rate
         frontend = self._run.average.module.frontend
         for slot, i in enumerate(np.linspace(0, len(windows) - 1, _SAMPLES).astype(int)):
-            wave = torch.from_numpy(windows.samples[windows.windows[i]]) / FULL_SCALE
+            wave = as_waves(windows.samples[windows.windows[i : i + 1]], self._run.device)
             with torch.no_grad():
-                decibels = frontend.decibels(wave[None].to(self._run.device))[0].cpu().numpy()
+                decibels = frontend.decibels(wave)[0].cpu().numpy()
             title = _verdict(look.predictions, int(i), self._run.material.dataset.labels)
             picture = spectrogram_picture(decibels, self._run.recipe, title)
             self._figure(f"{look.side}_sample/{slot}", picture, look)
             if self._first_look:
-                self._writer.add_audio(f"{look.side}_sample/{slot}", wave[None], look.step, sample_rate)
+                self._writer.add_audio(f"{look.side}_sample/{slot}", wave.cpu(), look.step, sample_rate)
         self._first_look = False
 
     def _figure(self, tag: str, figure: Figure, look: Look) -> None:

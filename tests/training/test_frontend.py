@@ -36,17 +36,19 @@ def hostile_signals() -> Tensor:
     time = torch.arange(RATE) / RATE
     clicks = torch.zeros(RATE)
     clicks[::1000] = 1.0
-    return torch.stack([
-        steep / steep.abs().max(),
-        torch.sin(2 * torch.pi * 440 * time) * 0.9 + noise * 1e-4,
-        torch.zeros(RATE),
-        clicks,
-        torch.full((RATE,), 0.5),
-    ])
+    return torch.stack(
+        [
+            steep / steep.abs().max(),
+            torch.sin(2 * torch.pi * 440 * time) * 0.9 + noise * 1e-4,
+            torch.zeros(RATE),
+            clicks,
+            torch.full((RATE,), 0.5),
+        ]
+    )
 
 
 def torchaudio_decibels(config: FrontEndConfig, waves: Tensor) -> Tensor:
-    """torchaudio's own spectrogram, in float64, floored like ours."""
+    """The spectrogram of torchaudio, in float64, floored like ours."""
     mel = torchaudio.transforms.MelSpectrogram(
         RATE, config.n_fft, hop_length=config.hop, f_min=config.fmin, f_max=config.fmax, n_mels=config.n_mels,
         center=False,
@@ -111,7 +113,7 @@ def test_the_exported_graph_holds_neither_complex_numbers_nor_a_transform() -> N
 
 def test_bands_are_standardised_after_fitting() -> None:
     frontend, waves = build_frontend(FrontEndConfig(), RATE), real_clips()
-    frontend.fit_normalisation(waves.split(2))
+    frontend.fit_normalisation([waves[:2], waves[2:]])
     pictures = frontend(waves)
     assert pictures.shape == (len(waves), 1, 128, (waves.shape[1] - 1024) // 640 + 1)
     assert pictures.mean(dim=(0, 1, 3)).abs().max() < 1e-3

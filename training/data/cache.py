@@ -10,9 +10,11 @@ import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,23 +67,52 @@ def open_cache(
 ) -> WindowCache:
     """The cache of this data set, made first if it is not there."""
     folder = folder or default_cache_folder()
-    stem = folder / f"{dataset.name}-{_key(dataset, sample_rate, window_samples)}"
-    index = stem.with_suffix(".json")
-    if not index.is_file():
+    stem = f"{dataset.name}-{_key(dataset, sample_rate, window_samples)}"
+    sound, index = folder / f"{stem}.i16", folder / f"{stem}.json"
+    if not _is_whole(sound, index, window_samples):
         folder.mkdir(parents=True, exist_ok=True)
-        _build(dataset, sample_rate, window_samples, stem, progress)
+        _build(dataset, sample_rate, window_samples, sound, index, progress)
     facts = json.loads(index.read_text(encoding="utf-8"))
-    samples = np.memmap(stem.with_suffix(".i16"), np.int16, "r").reshape(-1, window_samples)
+    samples = np.memmap(sound, np.int16, "r").reshape(-1, window_samples)
     unreadable = tuple(Unreadable(**entry) for entry in facts["unreadable"])
     return WindowCache(samples, np.asarray(facts["clip"], dtype=np.int64), unreadable)
 
 
-def _build(dataset: Dataset, sample_rate: int, window_samples: int, stem: Path, progress: Progress) -> None:
+def _is_whole(sound: Path, index: Path, window_samples: int) -> bool:
+    """The index is written last; samples that went missing since are noticed by their size."""
+    if not (sound.is_file() and index.is_file()):
+        return False
+    windows = len(json.loads(index.read_text(encoding="utf-8"))["clip"])
+    return sound.stat().st_size == windows * window_samples * np.dtype(np.int16).itemsize
+
+
+def _build(
+    dataset: Dataset, sample_rate: int, window_samples: int, sound: Path, index: Path, progress: Progress
+) -> None:
     """Write samples, then the index that makes them valid; another process doing the same does no harm."""
+    with _replacing(sound) as partial_sound:
+        facts = _write_samples(dataset, sample_rate, window_samples, partial_sound, progress)
+    with _replacing(index) as partial_index:
+        partial_index.write_text(json.dumps(facts), encoding="utf-8")
+
+
+@contextmanager
+def _replacing(file: Path) -> Iterator[Path]:
+    """A file of our own that takes the other's place once all went well, and is gone otherwise."""
+    partial_file = file.with_name(f"{file.name}.{token_hex(4)}.partial")
+    try:
+        yield partial_file
+        partial_file.replace(file)
+    finally:
+        partial_file.unlink(missing_ok=True)
+
+
+def _write_samples(
+    dataset: Dataset, sample_rate: int, window_samples: int, target: Path, progress: Progress
+) -> dict[str, object]:
     clip_of: list[int] = []
     unreadable: list[Unreadable] = []
-    partial_file = stem.with_suffix(f".i16.{os.getpid()}")
-    with partial_file.open("wb") as file:
+    with target.open("wb") as file:
         for number, windows in enumerate(_decode_all(dataset, sample_rate, window_samples)):
             if isinstance(windows, Unreadable):
                 unreadable.append(windows)
@@ -90,13 +121,9 @@ def _build(dataset: Dataset, sample_rate: int, window_samples: int, stem: Path, 
                 clip_of.extend([number] * len(windows))
             progress(number + 1, len(dataset.clips))
     if not clip_of:
-        partial_file.unlink()
-        raise DatasetError(f"{dataset.name}: no clip could be decoded; the first says: {unreadable[0].reason}")
-    partial_file.replace(stem.with_suffix(".i16"))
-    partial_index = stem.with_suffix(f".json.{os.getpid()}")
-    facts = {"clip": clip_of, "unreadable": [asdict(entry) for entry in unreadable]}
-    partial_index.write_text(json.dumps(facts), encoding="utf-8")
-    partial_index.replace(stem.with_suffix(".json"))
+        first = f"; {unreadable[0].path}: {unreadable[0].reason}" if unreadable else ": there is none"
+        raise DatasetError(f"{dataset.name}: no clip could be decoded{first}")
+    return {"clip": clip_of, "unreadable": [asdict(entry) for entry in unreadable]}
 
 
 def _decode_all(
@@ -113,7 +140,7 @@ def _decode_windows(path: Path, sample_rate: int, window_samples: int) -> "NDArr
         waveform = decode(path, sample_rate)
     except (AudioError, OSError) as error:
         return Unreadable(str(path), str(error))
-    count = max(1, round(len(waveform) / window_samples))
+    count = max(1, (2 * len(waveform) + window_samples) // (2 * window_samples))  # a half counts: round() would not
     padded = fit(waveform, count * window_samples).reshape(count, window_samples)
     samples: NDArray[np.int16] = np.clip(np.rint(padded * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
     return samples
@@ -123,5 +150,5 @@ def _key(dataset: Dataset, sample_rate: int, window_samples: int) -> str:
     digest = hashlib.sha256(json.dumps([_FORMAT, sample_rate, window_samples]).encode())
     for clip in dataset.clips:
         facts = clip.path.stat()
-        digest.update(f"{clip.path.resolve()}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+        digest.update(os.fsencode(f"{clip.path.resolve()}\0{facts.st_size}\0{facts.st_mtime_ns}\n"))
     return digest.hexdigest()[:16]

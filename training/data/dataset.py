@@ -2,7 +2,6 @@
 
 import csv
 import re
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,9 +66,9 @@ def load_dataset(root: Path) -> Dataset:
 def _load_esc50(root: Path, table: Path) -> Dataset:
     rows = _read_table(table)
     labels = _labels_by_target(table, rows)
-    present = {path.stem: path for path in sorted((root / "audio").glob("*")) if path.suffix in AUDIO_SUFFIXES}
+    present = {path.stem: path for path in _audio_files(root / "audio")}
     clips, missing = [], []
-    for row in rows:
+    for _, row in rows:
         stem = Path(row["filename"]).stem
         if path := present.get(stem):
             name = _ESC_NAME.fullmatch(stem)
@@ -80,20 +79,21 @@ def _load_esc50(root: Path, table: Path) -> Dataset:
     if not clips:
         raise DatasetError(f"{root / 'audio'} holds none of the {len(rows)} files that {table} names")
     warnings = [f"{table} names {len(missing)} files that are not in audio/: {_some(missing)}"] if missing else []
-    return Dataset(root.name, labels, tuple(clips), (*warnings, *_empty_classes(labels, clips)))
+    return Dataset(root.resolve().name, labels, tuple(clips), (*warnings, *_empty_classes(labels, clips)))
 
 
-def _read_table(table: Path) -> list[dict[str, str]]:
+def _read_table(table: Path) -> list[tuple[int, dict[str, str]]]:
+    """The rows, each with the line it stands on."""
     try:
-        with table.open(newline="", encoding="utf-8") as file:
+        with table.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             missing = _ESC_COLUMNS - set(reader.fieldnames or ())
             if missing:
                 raise DatasetError(f"{table} lacks the column {_some(sorted(missing))}")
-            rows = list(reader)
+            rows = [(reader.line_num, row) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{table} is not a CSV table in UTF-8: {error}") from error
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows:
         if not (row["filename"] and row["category"] and _is_number(row["fold"]) and _is_number(row["target"])):
             raise DatasetError(
                 f"{table}, line {line}: filename and category must not be empty, "
@@ -104,18 +104,20 @@ def _read_table(table: Path) -> list[dict[str, str]]:
     return rows
 
 
-def _labels_by_target(table: Path, rows: list[dict[str, str]]) -> tuple[str, ...]:
+def _labels_by_target(table: Path, rows: list[tuple[int, dict[str, str]]]) -> tuple[str, ...]:
     """Class names in the order of their numbers, which need not be without gaps."""
     by_target: dict[int, str] = {}
-    for line, row in enumerate(rows, start=2):
+    by_category: dict[str, int] = {}
+    for line, row in rows:
         target, category = int(row["target"]), row["category"]
         if by_target.setdefault(target, category) != category:
             raise DatasetError(
                 f"{table}, line {line}: target {target} is called {category!r} here, {by_target[target]!r} above"
             )
-    if len(set(by_target.values())) < len(by_target):
-        name, _ = Counter(by_target.values()).most_common(1)[0]
-        raise DatasetError(f"{table}: category {name!r} stands under more than one target")
+        if by_category.setdefault(category, target) != target:
+            raise DatasetError(
+                f"{table}, line {line}: {category!r} has target {target} here, {by_category[category]} above"
+            )
     return tuple(by_target[target] for target in sorted(by_target))
 
 
@@ -128,11 +130,14 @@ def _load_class_folders(root: Path) -> Dataset:
     )
     empty = [folder.name for folder in folders if not files[folder]]
     warnings = (f"{root}: no audio in the class folder {_some(empty)}; left out",) if empty else ()
-    return Dataset(root.name, tuple(folder.name for folder in filled), tuple(clips), warnings)
+    return Dataset(root.resolve().name, tuple(folder.name for folder in filled), tuple(clips), warnings)
 
 
 def _audio_files(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()]
+    """Not the hidden ones: macOS leaves `._dog.wav` beside `dog.wav`."""
+    return [
+        path for path in sorted(folder.rglob("[!.]*")) if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
+    ]
 
 
 def _source_of(path: Path, root: Path) -> str:
@@ -148,7 +153,7 @@ def _empty_classes(labels: tuple[str, ...], clips: list[Clip]) -> list[str]:
 
 
 def _is_number(text: str | None) -> bool:
-    return bool(text) and str(text).strip().isdigit()
+    return bool(text) and str(text).strip().isdecimal()
 
 
 def _some(names: list[str]) -> str:

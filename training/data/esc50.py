@@ -2,10 +2,13 @@
 
 import hashlib
 import shutil
+import ssl
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -30,20 +33,23 @@ def download(
     progress: Progress = silent,
 ) -> None:
     """Fetch the data set into `target`, and let it appear there only once it is whole and proven right."""
+    target = target.resolve()
     if (target / "meta" / "esc50.csv").is_file():
         raise DatasetError(f"{target} holds ESC-50 already; remove it to fetch it again")
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise DatasetError(f"{target} is there already, and is not an empty folder; name another one")
     target.parent.mkdir(parents=True, exist_ok=True)
     archive = target.with_name(target.name + ".zip.partial")
     aside = target.with_name(target.name + ".partial")
     try:
         _fetch(url, archive, progress)
         shutil.rmtree(aside, ignore_errors=True)
-        _unpack(archive, aside)
-        _check(aside / "audio", digest, url)
+        _unpack(archive, aside, url)
+        _check(aside, digest, url)
         aside.replace(target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    archive.unlink()
+        archive.unlink(missing_ok=True)
 
 
 def audio_digest(audio: Path) -> str:
@@ -53,12 +59,12 @@ def audio_digest(audio: Path) -> str:
 
 
 def _fetch(url: str, archive: Path, progress: Progress) -> None:
-    """An archive that a broken connection left behind is fetched anew: its home cannot continue one."""
+    """From the beginning at every try: its home cannot continue a broken transfer."""
     try:
         with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer, archive.open("wb") as file:  # noqa: S310
             total = int(answer.headers.get("Content-Length") or 0)
             _copy(answer, file, lambda done: progress(done, total))
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+    except (urllib.error.URLError, TimeoutError, ConnectionError, ssl.SSLError, HTTPException) as error:
         raise DatasetError(
             f"cannot fetch {url}: {getattr(error, 'reason', error)}. "
             f"Fetch it by other means and give its folder as --data: it holds meta/esc50.csv and audio/"
@@ -73,7 +79,7 @@ def _copy(source: IO[bytes], sink: IO[bytes], progress: Callable[[int], None]) -
         progress(done)
 
 
-def _unpack(archive: Path, target: Path) -> None:
+def _unpack(archive: Path, target: Path, url: str) -> None:
     """Only what is needed, only to where it belongs: names in the archive choose nothing else."""
     try:
         with zipfile.ZipFile(archive) as content:
@@ -85,14 +91,14 @@ def _unpack(archive: Path, target: Path) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with content.open(entry) as source, path.open("wb") as sink:
                     shutil.copyfileobj(source, sink, _BLOCK)
-    except zipfile.BadZipFile as error:
-        raise DatasetError(f"{archive} is not a whole ZIP archive ({error}): run the command again") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise DatasetError(f"what {url} sent is not a whole ZIP archive ({error}): run the command again") from error
 
 
-def _check(audio: Path, expected: str, url: str) -> None:
-    if not audio.is_dir():
-        raise DatasetError(f"{url} holds no audio/ folder: it is not ESC-50")
-    found = audio_digest(audio)
+def _check(unpacked: Path, expected: str, url: str) -> None:
+    if not ((unpacked / "audio").is_dir() and (unpacked / "meta" / "esc50.csv").is_file()):
+        raise DatasetError(f"{url} holds no audio/ and meta/esc50.csv: it is not ESC-50")
+    found = audio_digest(unpacked / "audio")
     if found != expected:
         raise DatasetError(f"{url}: the audio is not that of ESC-50 (SHA-256 {found}, expected {expected})")
 

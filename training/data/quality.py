@@ -80,8 +80,8 @@ class QualityReport:
         return [tuple(clips) for clips in by_sound.values() if len(clips) > 1]
 
     def spread(self, name: str) -> tuple[float, float, float]:
-        """Smallest, median and largest of a measurement."""
-        values = np.asarray([getattr(clip, name) for clip in self.readable])
+        """Smallest, median and largest of a measurement; not numbers where no clip can be read."""
+        values = np.asarray([getattr(clip, name) for clip in self.readable] or [np.nan])
         return float(values.min()), float(np.median(values)), float(values.max())
 
     def count(self, name: str) -> list[tuple[object, int]]:
@@ -91,7 +91,7 @@ class QualityReport:
     def write_csv(self, path: Path) -> None:
         """One row per clip."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", newline="", encoding="utf-8") as file:
+        with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
             writer = csv.DictWriter(file, [field.name for field in fields(ClipFacts)], lineterminator="\n")
             writer.writeheader()
             writer.writerows(asdict(clip) for clip in self.clips)
@@ -149,5 +149,5 @@ def _clipped_share(waveform: NDArray[np.float32]) -> float:
 
 def _fingerprint(waveform: NDArray[np.float32]) -> str:
     """Equal for equal sound, whatever silence stands before and after it."""
-    samples = np.trim_zeros(np.rint(waveform * 32767).astype(np.int16))
+    samples = np.trim_zeros(np.rint(waveform.clip(-1, 1) * 32767).astype(np.int16))
     return hashlib.sha256(samples.tobytes()).hexdigest()[:16]

@@ -1,0 +1,22 @@
+"""What the tests of all rooms share: real clips, and a data set decoded once."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ESC10_MINI = Path(__file__).parent / "data" / "esc10-mini"
+
+
+@pytest.fixture(scope="session")
+def esc10_mini() -> Path:
+    """Forty real clips of four classes in ESC-50's layout: eight to a fold."""
+    return ESC10_MINI
+
+
+@pytest.fixture(scope="session")
+def esc50() -> Path:
+    """The whole of ESC-50, where EARSHOT_DATA says it is."""
+    if not (place := os.environ.get("EARSHOT_DATA")):
+        pytest.skip("EARSHOT_DATA does not name ESC-50: make test-dataset DATA=path")
+    return Path(place)

@@ -1,0 +1,67 @@
+"""Cross-validation: each clip is answered by the model that has not heard it; finished folds are kept."""
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from training.checkpoint import MODEL_FILE, CheckpointError, load_model
+from training.crossval import REPORT_FILE, cross_validate
+from training.loop import PREDICTIONS_FILE, Interrupted, Observer
+from training.material import Sounds
+from training.recipe import Recipe
+
+CPU = torch.device("cpu")
+
+
+def one_epoch(recipe: Recipe, seed: int = 0) -> Recipe:
+    content = recipe.model_dump()
+    content["loop"] |= {"epochs": 1, "seed": seed}
+    return Recipe.model_validate(content)
+
+
+def unwatched(_fold: int, _folder: Path) -> tuple[Observer, ...]:
+    return ()
+
+
+def test_every_clip_is_answered_once_by_a_model_that_has_not_heard_it(
+    tiny: Recipe, sounds: Sounds, tmp_path: Path
+) -> None:
+    result = cross_validate(one_epoch(tiny), sounds, [1, 2, 3, 4, 5], tmp_path, CPU, unwatched)
+    rows = pq.read_table(tmp_path / PREDICTIONS_FILE).to_pylist()
+    assert sorted(row["filename"] for row in rows) == sorted(clip.path.name for clip in sounds.dataset.clips)
+    for fold in (1, 2, 3, 4, 5):
+        assert load_model(tmp_path / f"fold{fold}" / MODEL_FILE)[1].held_out_folds == (fold,)
+        assert all(row["filename"].startswith(str(fold)) for row in rows if row["fold"] == fold)
+    assert result.mean == pytest.approx(sum(result.accuracy.values()) / 5)
+    assert result.predictions.accuracy == pytest.approx(result.mean)  # folds are of equal size here
+
+
+def test_the_report_says_where_its_figures_come_from(tiny: Recipe, sounds: Sounds, tmp_path: Path) -> None:
+    result = cross_validate(one_epoch(tiny), sounds, [1, 2], tmp_path, CPU, unwatched)
+    report = json.loads((tmp_path / REPORT_FILE).read_text())
+    assert report["mean"] == result.mean
+    assert report["deviation"] == result.deviation
+    assert {"commit", "machine", "seed", "recipe", "dataset"} <= report.keys()
+    assert {entry["label"] for entry in report["classes"]} == set(sounds.dataset.labels)
+
+
+def test_stopped_and_started_again_it_goes_on(tiny: Recipe, sounds: Sounds, tmp_path: Path) -> None:
+    recipe = one_epoch(tiny)
+    whole = cross_validate(recipe, sounds, [1, 2], tmp_path / "whole", CPU, unwatched)
+    steps = iter(range(100))
+    with pytest.raises(Interrupted):
+        cross_validate(recipe, sounds, [1, 2], tmp_path / "cut", CPU, unwatched, stop=lambda: next(steps) == 5)
+    first = (tmp_path / "cut" / "fold1" / MODEL_FILE).stat().st_mtime_ns
+    again = cross_validate(recipe, sounds, [1, 2], tmp_path / "cut", CPU, unwatched)
+    assert again.accuracy == whole.accuracy
+    assert (again.predictions.logits == whole.predictions.logits).all()
+    assert (tmp_path / "cut" / "fold1" / MODEL_FILE).stat().st_mtime_ns == first
+
+
+def test_folds_of_another_recipe_are_not_mixed_in(tiny: Recipe, sounds: Sounds, tmp_path: Path) -> None:
+    cross_validate(one_epoch(tiny), sounds, [1], tmp_path, CPU, unwatched)
+    with pytest.raises(CheckpointError, match="trained with another recipe"):
+        cross_validate(one_epoch(tiny, seed=1), sounds, [1], tmp_path, CPU, unwatched)

@@ -1,0 +1,73 @@
+"""Recipes: what ships is valid, every field can be overridden, and mistakes are named."""
+
+from pathlib import Path
+
+import pytest
+
+from training.recipe import Recipe, RecipeError, flat_fields, load_recipe, shipped_recipes
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_shipped_recipes_are_valid_and_called_like_their_file(name: str) -> None:
+    assert load_recipe(name).name == name
+
+
+def test_a_field_is_overridden_by_its_dotted_name() -> None:
+    recipe = load_recipe("esc50-resnet", ["loop.epochs=3", "model.widths=[8, 16]", "model.blocks=[1, 1]"])
+    assert recipe.loop.epochs == 3
+    assert recipe.model.widths == (8, 16)
+
+
+def test_text_needs_no_quotes() -> None:
+    assert load_recipe("esc50-resnet", ["loss.kind=bce"]).loss.kind == "bce"
+
+
+def test_every_field_can_be_overridden_with_its_own_value() -> None:
+    recipe = load_recipe("esc50-resnet")
+    overrides = [f"{name}={_as_toml(value)}" for name, value in flat_fields(recipe).items() if value is not None]
+    assert load_recipe("esc50-resnet", overrides) == recipe
+
+
+def test_a_recipe_survives_json() -> None:
+    recipe = load_recipe("esc50-resnet")
+    assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("loop.epochs", "expected section.field=value"),
+        ("loop.epochs=0", "loop.epochs: .*greater than or equal to 1"),
+        ("loop.speed=3", "loop.speed: Extra inputs"),
+        ("name.first=a", "name is a value, not a section"),
+        ("front_end.fmax=20000", "above half of audio.sample_rate"),
+        ("front_end.fmin=17000", "fmin .* must lie below fmax"),
+        ("audio.seconds=0.01", "shorter than one frame"),
+        ("model.blocks=[1]", "same length"),
+        ("mixing.mixup=0", "all weights of mixing are zero"),
+    ],
+)
+def test_mistakes_are_named(override: str, words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        load_recipe("esc50-resnet", [override])
+
+
+def test_an_unknown_recipe_lists_those_there_are() -> None:
+    with pytest.raises(RecipeError, match=r"no recipe 'nonsense'.*esc50-resnet"):
+        load_recipe("nonsense")
+
+
+def test_a_recipe_may_be_any_toml_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("[loop]\nepochs = 7\n")
+    recipe = load_recipe(str(tmp_path / "mine.toml"))
+    assert (recipe.name, recipe.loop.epochs) == ("mine", 7)
+
+
+def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text("epochs: 7")
+    with pytest.raises(RecipeError, match=r"bad\.toml is not TOML"):
+        load_recipe(str(tmp_path / "bad.toml"))
+
+
+def _as_toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
