@@ -30,7 +30,8 @@ class Throughput:
 
 def measure(recipe: Recipe, material: Material, device: torch.device, rounds: int) -> Throughput:
     """Time both in turn, so that a change of the machine's speed meets both."""
-    run = Run(recipe, material, Path("unused"), device)
+    long_enough = recipe.loop.model_copy(update={"epochs": _WARM_UP + rounds * _STEPS})
+    run = Run(recipe.model_copy(update={"loop": long_enough}), material, Path("unused"), device)
     run.model.train()
     _time_training(run, 0, _WARM_UP)
     pipeline, training = [], []

@@ -36,7 +36,7 @@ def download(
     target = target.resolve()
     if (target / "meta" / "esc50.csv").is_file():
         raise DatasetError(f"{target} holds ESC-50 already; remove it to fetch it again")
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise DatasetError(f"{target} is there already, and is not an empty folder; name another one")
     target.parent.mkdir(parents=True, exist_ok=True)
     archive = target.with_name(target.name + ".zip.partial")

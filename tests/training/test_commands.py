@@ -1,0 +1,184 @@
+"""The commands as a person types them: real processes, real clips, and what they say when something is wrong."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pyarrow.parquet as pq
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+TINY_RECIPE = """
+[audio]
+sample_rate = 16000
+[front_end]
+n_fft = 512
+hop = 320
+n_mels = 40
+fmax = 8000
+[model]
+widths = [8, 16]
+blocks = [1, 1]
+[loop]
+epochs = 2
+batch_size = 8
+precision = "fp32"
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a recipe of one's own."""
+    folder = tmp_path_factory.mktemp("home")
+    (folder / "tiny.toml").write_text(TINY_RECIPE)
+    return folder
+
+
+def environment(home: Path, data: Path) -> dict[str, str]:
+    return os.environ | {"EARSHOT_DATA": str(data), "EARSHOT_CACHE": str(home / "cache"), "COLUMNS": "200"}
+
+
+@pytest.fixture(scope="module")
+def run(home: Path, esc10_mini: Path) -> Path:
+    """The folder of a finished run."""
+    earshot(home, esc10_mini, "train", "tiny.toml", "--out", "run")
+    return home / "run"
+
+
+def earshot(home: Path, data: Path, *words: str, status: int = 0) -> str:
+    result = subprocess.run(
+        [sys.executable, str(ROOT / "cli.py"), *words],
+        cwd=home, env=environment(home, data), capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert result.returncode == status, result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    return result.stdout + result.stderr
+
+
+def test_train_ends_with_a_table(run: Path, home: Path, esc10_mini: Path) -> None:
+    text = earshot(home, esc10_mini, "train", "tiny.toml", "--out", "other", "--fold", "2", "-s", "loop.epochs=1")
+    assert "32 windows to learn from, 8 held out, 4 classes" in text
+    assert "fold 2 held out" in text
+    assert "95 % interval" in text
+    assert {path.suffix for path in run.iterdir() if path.is_file()} >= {".safetensors", ".parquet"}
+
+
+def test_evaluate_repeats_the_accuracy_of_the_run(run: Path, home: Path, esc10_mini: Path) -> None:
+    said = earshot(home, esc10_mini, "evaluate", "--checkpoint", str(run), "--predictions", "again.parquet")
+    first, again = (pq.read_table(path).to_pylist() for path in (run / "predictions.parquet", home / "again.parquet"))
+    assert [row["predicted"] for row in first] == [row["predicted"] for row in again]
+    accuracy = sum(row["predicted"] == row["label"] for row in first) / len(first)
+    assert f"accuracy {100 * accuracy:.2f} %" in said
+    assert "has learned from" not in said
+
+
+def test_evaluate_warns_where_the_model_has_learned(run: Path, home: Path, esc10_mini: Path) -> None:
+    said = earshot(home, esc10_mini, "evaluate", "--checkpoint", str(run), "--fold", "2", "--per-class")
+    assert "the model has learned from fold 2" in said
+    assert "sneezing" in said
+
+
+@contextmanager
+def started(home: Path, data: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+    """The command, and what it says, while it runs."""
+    with subprocess.Popen(
+        [sys.executable, "-u", str(ROOT / "cli.py"), *words], cwd=home, env=environment(home, data), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        yield process, process.stdout
+
+
+def first_epoch_said(lines: IO[str]) -> int:
+    return next(int(line.split()[1]) for line in lines if line.startswith("epoch"))
+
+
+def test_ctrl_c_saves_and_resume_goes_on(home: Path, esc10_mini: Path) -> None:
+    endless = ("train", "tiny.toml", "--out", "cut", "-s", "loop.epochs=500", "-s", "loop.evaluate_every=1")
+    with started(home, esc10_mini, *endless) as (process, lines):
+        assert first_epoch_said(lines) == 1
+        process.send_signal(signal.SIGINT)
+        assert "stopped and saved" in lines.read()
+        assert process.wait(60) == 130
+    refused = earshot(home, esc10_mini, "train", "tiny.toml", "--out", "cut", status=1)
+    assert "holds a run already: go on with it by --resume" in refused
+    with started(home, esc10_mini, "train", "--resume", "--out", "cut") as (process, lines):
+        assert first_epoch_said(lines) >= 2
+        process.send_signal(signal.SIGTERM)
+        assert "stopped and saved" in lines.read()
+        assert process.wait(60) == 130
+
+
+def test_crossval_prints_folds_and_mean(home: Path, esc10_mini: Path) -> None:
+    said = earshot(home, esc10_mini, "crossval", "tiny.toml", "--out", "cv", "--folds", "1,3", "-s", "loop.epochs=1")
+    assert "mean ± std" in said
+    assert "mostly taken for" in said
+    assert (home / "cv" / "predictions.parquet").is_file()
+
+
+def test_recipes_explain_every_field(home: Path, esc10_mini: Path) -> None:
+    assert "esc50-resnet" in earshot(home, esc10_mini, "recipes")
+    said = earshot(home, esc10_mini, "recipes", "esc50-resnet")
+    assert "optimiser.weight_decay" in said
+    assert "not applied to norms and biases" in said
+
+
+def test_throughput_is_reported(home: Path, esc10_mini: Path) -> None:
+    said = earshot(home, esc10_mini, "throughput", "tiny.toml", "--rounds", "1")
+    assert "input pipeline alone" in said
+    assert "pipeline ÷ training" in said
+
+
+def test_data_check_reports_a_broken_file(home: Path, esc10_mini: Path) -> None:
+    clips = sorted((esc10_mini / "audio").glob("*.ogg"))
+    for label, clip in {"dog": clips[0], "rain": clips[2]}.items():
+        (home / "mine" / label).mkdir(parents=True)
+        (home / "mine" / label / clip.name).write_bytes(clip.read_bytes())
+    (home / "mine" / "rain" / "broken.ogg").write_bytes(clips[0].read_bytes()[:3000])
+    (home / "mine" / "empty").mkdir()
+    said = earshot(home, esc10_mini, "data", "check", "mine", "--out", "facts.csv")
+    assert "2 clips" in said
+    assert "broken.ogg" in said
+    assert "no audio in the class folder empty" in said
+    assert len((home / "facts.csv").read_text().splitlines()) == 4
+
+
+def test_augmentations_can_be_heard_and_seen(home: Path, esc10_mini: Path) -> None:
+    clip = min((esc10_mini / "audio").glob("*.ogg"))
+    said = earshot(home, esc10_mini, "data", "augment", str(clip), "--out", "heard")
+    assert "augmentations.png" in said
+    assert len(list((home / "heard").glob("*.wav"))) >= 9
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ("train", "--data", "nowhere", "--out", "x"),
+            "nowhere is not a folder. Fetch ESC-50 with",
+        ),
+        (("train", "nonsense", "--out", "x"), "no recipe 'nonsense'"),
+        (("train", "tiny.toml", "--out", "x", "--fold", "9"), "no fold 9; it has [1, 2, 3, 4, 5]"),
+        (("train", "tiny.toml", "--out", "x", "--validation-fold", "1"), "must not be the fold held out"),
+        (
+            ("train", "tiny.toml", "--out", "x", "-s", "loop.epochs=many"),
+            "loop.epochs: Input should be a valid integer",
+        ),
+        (("train", "tiny.toml", "--out", "none", "--resume"), "no such checkpoint"),
+        (("train", "tiny.toml", "--out", "x", "--device", "tpu"), "--device tpu: cpu or cuda"),
+        (("evaluate", "--checkpoint", "tiny.toml"), "is damaged or no checkpoint"),
+        (("crossval", "tiny.toml", "--out", "x", "--folds", "one"), "expected numbers with commas between"),
+        (("data", "augment", "tiny.toml", "--out", "x"), "error:"),
+        (("data", "augment", "missing.wav", "--out", "x"), "missing.wav"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_mistakes_get_one_sentence(home: Path, esc10_mini: Path, words: tuple[str, ...], sentence: str) -> None:
+    said = earshot(home, esc10_mini, *words, status=1)
+    assert sentence in said
+    assert len(said.strip().splitlines()) == 1
