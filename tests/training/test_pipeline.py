@@ -46,6 +46,11 @@ def test_a_batch_depends_on_its_step_alone(pipeline: Pipeline) -> None:
         assert torch.equal(again.rng.get_state(), in_order[step].rng.get_state())
 
 
+def test_made_ahead_or_in_turn_batches_are_the_same(pipeline: Pipeline) -> None:
+    for ahead, in_turn in zip(pipeline.made_ahead(1, 5), pipeline.batches(1, 5), strict=True):
+        assert torch.equal(ahead.waves, in_turn.waves)
+
+
 def test_another_seed_draws_otherwise(material: Material, tiny: Recipe) -> None:
     first, second = (Pipeline(material.train, plain(tiny, seed=seed), CPU).batch(0).waves for seed in (0, 1))
     assert not torch.equal(first, second)
@@ -68,7 +73,7 @@ def test_leaving_early_leaves_no_thread_behind(pipeline: Pipeline) -> None:
     import threading
 
     before = threading.active_count()
-    batches = pipeline.batches(0, 1000)
+    batches = pipeline.made_ahead(0, 1000)
     next(batches)
     batches.close()
     assert threading.active_count() == before
@@ -80,7 +85,7 @@ def test_an_error_in_the_pipeline_reaches_the_loop(pipeline: Pipeline, monkeypat
 
     monkeypatch.setattr(pipeline, "batch", fail)
     with pytest.raises(RuntimeError, match="step 4"):
-        list(pipeline.batches(4, 9))
+        list(pipeline.made_ahead(4, 9))
 
 
 def test_seeds_of_neighbouring_keys_have_nothing_in_common() -> None:

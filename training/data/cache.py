@@ -8,8 +8,9 @@ times of the files, rate and window. A clip that cannot be decoded is reported a
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -26,7 +27,6 @@ from training.data.progress import Progress, silent
 FULL_SCALE = 32768.0
 """Samples are kept as 16-bit integers; divide by this to get −1 … 1."""
 _FORMAT = 1
-_CHUNK = 8  # clips handed to a worker process at once: enough to hide the hand-over
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,8 @@ def _decode_all(
 ) -> Iterator["NDArray[np.int16] | Unreadable"]:
     paths = [clip.path for clip in dataset.clips]
     work = partial(_decode_windows, sample_rate=sample_rate, window_samples=window_samples)
-    with ProcessPoolExecutor(min(os.cpu_count() or 1, max(1, len(paths) // _CHUNK))) as pool:
-        yield from pool.map(work, paths, chunksize=_CHUNK)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoders leave the interpreter free: processes gain nothing
+        yield from pool.map(work, paths)
 
 
 def _decode_windows(path: Path, sample_rate: int, window_samples: int) -> "NDArray[np.int16] | Unreadable":
@@ -147,7 +147,9 @@ def _decode_windows(path: Path, sample_rate: int, window_samples: int) -> "NDArr
 
 
 def _key(dataset: Dataset, sample_rate: int, window_samples: int) -> str:
-    digest = hashlib.sha256(json.dumps([_FORMAT, sample_rate, window_samples]).encode())
+    """With ffmpeg installed later, clips that needed it are no longer left out."""
+    ffmpeg_is_here = shutil.which("ffmpeg") is not None
+    digest = hashlib.sha256(json.dumps([_FORMAT, sample_rate, window_samples, ffmpeg_is_here]).encode())
     for clip in dataset.clips:
         facts = clip.path.stat()
         digest.update(os.fsencode(f"{clip.path.resolve()}\0{facts.st_size}\0{facts.st_mtime_ns}\n"))

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import os
 from collections import Counter, defaultdict
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -24,7 +24,6 @@ _FULL_SCALE = 0.999
 _CLIPPED_RUN = 3  # that many neighbours at full scale are clipping; one alone is a peak
 _FRAME_S = 0.02
 _QUIETEST = 1e-10  # −100 dB: digital silence has no level of its own
-_CHUNK = 8
 
 
 @dataclass(frozen=True)
@@ -102,8 +101,8 @@ def inspect(dataset: Dataset, progress: Progress = silent) -> QualityReport:
     paths = [clip.path for clip in dataset.clips]
     categories = [dataset.labels[clip.label] for clip in dataset.clips]
     facts = []
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for clip in pool.map(inspect_clip, paths, categories, chunksize=_CHUNK):
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for clip in pool.map(inspect_clip, paths, categories):
             facts.append(clip)
             progress(len(facts), len(paths))
     return QualityReport(tuple(facts))
