@@ -58,11 +58,27 @@ def check(
 def augment(
     clip: Annotated[Path, typer.Argument(help="Any audio file.")],
     out: Annotated[Path, typer.Option(help="Folder for the sounds and the picture.")],
+    partner: Annotated[
+        Path | None, typer.Option(help="A second sound, to mix with; a rising tone without it.")
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="Show the strengths of this recipe. Without it, those of the transforms.")
+    ] = None,
     sample_rate: Annotated[int, typer.Option(help="Samples per second to work at.")] = 32000,
     seed: Annotated[int, typer.Option(help="Decides what each augmentation draws.")] = 0,
 ) -> None:
     """Hear and see what each augmentation does to a clip: WAV files and one picture, before and after."""
     from training.augment.render import render
+    from training.recipe import load_recipe
 
-    for path in render(decode(clip, sample_rate), sample_rate, out, seed):
+    chosen = load_recipe(recipe) if recipe else None
+    for path in render(
+        decode(clip, sample_rate),
+        sample_rate,
+        out,
+        seed,
+        decode(partner, sample_rate) if partner else None,
+        chosen.wave_augment if chosen else None,
+        chosen.spectrogram_augment if chosen else None,
+    ):
         typer.echo(str(path))
