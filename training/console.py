@@ -58,10 +58,10 @@ class ConsoleObserver(Observer):
 
     def stepped(self, report: StepReport) -> None:
         """Move the bar."""
+        self._progress.update(self._task, completed=report.step)
         if report.step % _REFRESH_EVERY == 0:
             epoch = report.step / self._per_epoch
-            state = f"epoch {epoch:.1f}  loss {float(report.loss):.3f}"
-            self._progress.update(self._task, completed=report.step, state=state)
+            self._progress.update(self._task, state=f"epoch {epoch:.1f}  loss {float(report.loss):.3f}")
 
     def looked(self, look: Look) -> None:
         """Print the figures of a look."""
