@@ -65,7 +65,8 @@ class FFTPower(nn.Module):
     def forward(self, waves: Tensor) -> Tensor:
         """[B, N] → [B, frames, n_fft // 2 + 1]."""
         spectrum = torch.fft.rfft(waves.unfold(-1, self.n_fft, self.hop) * self.window)
-        return spectrum.real.square() + spectrum.imag.square()
+        power: Tensor = spectrum.real.square() + spectrum.imag.square()
+        return power
 
 
 class DFTPower(nn.Module):
