@@ -53,6 +53,7 @@ def cross_validate(
     stop: Callable[[], bool] = lambda: False,
 ) -> CrossValidation:
     """Train and judge each fold; write `predictions.parquet` and `report.json` beside the runs."""
+    commit = source_commit()  # now: the checkout may change while the runs go on
     parts: dict[int, Predictions] = {}
     for fold in folds:
         material = sounds.split(frozenset({fold}))
@@ -68,7 +69,7 @@ def cross_validate(
         join(list(parts.values())),
     )
     save_predictions(folder / PREDICTIONS_FILE, result.predictions, sounds.dataset, folds_of(sounds.dataset))
-    (folder / REPORT_FILE).write_text(json.dumps(_report(result, sounds), indent=2) + "\n", encoding="utf-8")
+    (folder / REPORT_FILE).write_text(json.dumps(_report(result, sounds, commit), indent=2) + "\n", encoding="utf-8")
     return result
 
 
@@ -93,11 +94,11 @@ def _same_recipe(facts: ModelFacts, recipe: Recipe, folder: Path) -> None:
         raise CheckpointError(f"{folder} was trained with another recipe: give another --out, or remove it")
 
 
-def _report(result: CrossValidation, sounds: Sounds) -> dict[str, object]:
+def _report(result: CrossValidation, sounds: Sounds, commit: str) -> dict[str, object]:
     return {
         "recipe": result.recipe.model_dump(mode="json"),
         "dataset": sounds.dataset.name,
-        "commit": source_commit(),
+        "commit": commit,
         "machine": machine(),
         "seed": result.recipe.loop.seed,
         "accuracy": {str(fold): accuracy for fold, accuracy in result.accuracy.items()},

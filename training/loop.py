@@ -97,6 +97,7 @@ class Run:
     ) -> None:
         repeatable(recipe.loop.deterministic)
         self.recipe, self.material, self.folder, self.device = recipe, material, folder, device
+        self.commit = source_commit()  # now: the checkout may change while the run goes on
         self.precision = resolve_precision(recipe.loop.precision, device)
         self.pipeline = Pipeline(material.train, recipe, device)
         self.total_steps = self.pipeline.steps_per_epoch * recipe.loop.epochs
@@ -240,7 +241,7 @@ class Run:
             held_out_folds=self.material.held_out_folds,
             validation_folds=self.material.validation_folds,
             epochs=self.step / self.pipeline.steps_per_epoch,
-            commit=source_commit(),
+            commit=self.commit,
             metrics=metrics,
         )
 
