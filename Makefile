@@ -41,10 +41,10 @@ format: setup  ## bring every file into the house style
 	$(RUN)/ruff check --fix .
 	$(RUN)/ruff format .
 
-$(DATA)/meta/esc50.csv:
-	$(RUN)/earshot data download $(DATA)
+data/esc50:
+	$(RUN)/earshot data download $@
 
-train: setup $(DATA)/meta/esc50.csv  ## train RECIPE with FOLD held out: make train DATA=path FOLD=1
+train: setup $(filter data/esc50,$(DATA))  ## train RECIPE with FOLD held out: make train DATA=path FOLD=1
 	$(RUN)/earshot train $(RECIPE) --data $(DATA) --fold $(FOLD) --out runs/$(RECIPE)-fold$(FOLD)
 
 tensorboard: setup  ## look at the curves of all runs under runs/

@@ -1,13 +1,13 @@
 """Two files of a run: the model that is kept, and the state from which the run goes on.
 
-Both are safetensors with their facts as JSON in the header: nothing is ever unpickled. Files are written aside and
-renamed, so a run that is killed while saving leaves the last good one.
+Both are safetensors with their facts as JSON in the header: nothing is ever unpickled. Files appear whole or not at
+all, so a run that is killed while saving leaves the last good one.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
@@ -15,13 +15,16 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from contract.errors import EarshotError
+from contract.files import replacing
 from training.frontend import build_frontend
 from training.model import AudioResNet, Classifier
+from training.precision import Precision
 from training.recipe import Recipe
 
 MODEL_FILE = "model.safetensors"
 STATE_FILE = "state.safetensors"
 _HEADER = "earshot"
+_Facts = TypeVar("_Facts", bound=BaseModel)
 
 
 class CheckpointError(EarshotError):
@@ -40,6 +43,8 @@ class ModelFacts(BaseModel):
     """Folds that the model has not learned from; none = it knows them all."""
     validation_folds: tuple[int, ...] = ()
     """Folds that it was looked at on the way, and has not learned from either."""
+    split: str = ""
+    """Fingerprint of the clips and of the side on which each stood."""
     epochs: float
     """Epochs that it was trained for; a run that was cut short ends in a fraction."""
     commit: str
@@ -48,7 +53,21 @@ class ModelFacts(BaseModel):
     """Measured on the folds held out, by the weights of the last epoch."""
 
 
-@dataclass
+class RunProgress(BaseModel):
+    """Where a run stands, besides its tensors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step: int = 0
+    scheduled: int = 0
+    """Steps of the learning rate: fewer, where float16 overflowed and a step was left out."""
+    precision: Precision
+    """What `auto` meant where the run began."""
+    best_loss: float | None = None
+    looks_since_best: int = 0
+
+
+@dataclass(frozen=True)
 class RunState:
     """All that a run needs to go on as if it had not stopped."""
 
@@ -56,9 +75,8 @@ class RunState:
     average: dict[str, Tensor]
     optimiser: dict[str, Any]
     scaler: dict[str, Any]
-    step: int
+    progress: RunProgress
     facts: ModelFacts
-    progress: dict[str, Any] = field(default_factory=dict)
 
 
 def build_classifier(recipe: Recipe, classes: int) -> Classifier:
@@ -73,10 +91,15 @@ def save_model(path: Path, model: nn.Module, facts: ModelFacts, half: bool = Fal
     _save(path, tensors, {"facts": facts.model_dump(mode="json")})
 
 
+def load_facts(path: Path) -> ModelFacts:
+    """What this checkpoint says of itself, without its weights."""
+    return _parsed(ModelFacts, path, _open(path)[1].get("facts"))
+
+
 def load_model(path: Path) -> tuple[Classifier, ModelFacts]:
     """The model in this file, in float32 and ready to be asked."""
-    tensors, header = _load(path)
-    facts = _facts(path, header)
+    tensors, header = _open(path, with_tensors=True)
+    facts = _parsed(ModelFacts, path, header.get("facts"))
     model = build_classifier(facts.recipe, len(facts.labels))
     try:
         model.load_state_dict({name: _restored(tensor) for name, tensor in tensors.items()})
@@ -87,40 +110,35 @@ def load_model(path: Path) -> tuple[Classifier, ModelFacts]:
 
 def save_state(path: Path, state: RunState) -> None:
     """Write what a resumed run needs."""
-    moments = state.optimiser["state"]
-    tensors = {f"model.{k}": v for k, v in state.model.items()} | {
-        f"average.{k}": v for k, v in state.average.items()
-    }
-    tensors |= {f"optimiser.{i}.{key}": v for i, entry in moments.items() for key, v in entry.items()}
+    tensors = {f"model.{name}": tensor for name, tensor in state.model.items()}
+    tensors |= {f"average.{name}": tensor for name, tensor in state.average.items()}
+    for index, moments in state.optimiser["state"].items():
+        tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in moments.items()}
     header = {
         "facts": state.facts.model_dump(mode="json"),
+        "progress": state.progress.model_dump(mode="json"),
         "groups": state.optimiser["param_groups"],
         "scaler": state.scaler,
-        "step": state.step,
-        "progress": state.progress,
     }
     _save(path, {name: tensor.contiguous() for name, tensor in tensors.items()}, header)
 
 
 def load_state(path: Path) -> RunState:
     """The state that a run was saved in."""
-    tensors, header = _load(path)
-    if "step" not in header:
+    tensors, header = _open(path, with_tensors=True)
+    if "progress" not in header:
         raise CheckpointError(f"{path} holds a finished model, not the state of a run: it cannot be resumed")
     moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        kind, _, rest = name.partition(".")
-        if kind == "optimiser":
-            index, _, key = rest.partition(".")
-            moments.setdefault(int(index), {})[key] = tensor
+    for name, tensor in _with_prefix(tensors, "optimiser.").items():
+        index, _, moment = name.partition(".")
+        moments.setdefault(int(index), {})[moment] = tensor
     return RunState(
         model=_with_prefix(tensors, "model."),
         average=_with_prefix(tensors, "average."),
         optimiser={"state": moments, "param_groups": header["groups"]},
         scaler=header["scaler"],
-        step=header["step"],
-        facts=_facts(path, header),
-        progress=header["progress"],
+        progress=_parsed(RunProgress, path, header["progress"]),
+        facts=_parsed(ModelFacts, path, header.get("facts")),
     )
 
 
@@ -139,27 +157,26 @@ def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _save(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".partial")
-    save_file(tensors, aside, metadata={_HEADER: json.dumps(header)})
-    aside.replace(path)
+    with replacing(path) as aside:
+        save_file(tensors, aside, metadata={_HEADER: json.dumps(header)})
 
 
-def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _open(path: Path, with_tensors: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint")
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})[_HEADER])
-            return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118  (not a dict)
-    except (SafetensorError, OSError) as error:
+            names = list(file.keys()) if with_tensors else []
+            return {name: file.get_tensor(name) for name in names}, header
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise CheckpointError(f"{path} is damaged or no checkpoint: {error}") from error
     except KeyError as error:
         raise CheckpointError(f"{path} was not written by Earshot: its header lacks {error}") from error
 
 
-def _facts(path: Path, header: dict[str, Any]) -> ModelFacts:
+def _parsed(kind: type[_Facts], path: Path, content: object) -> _Facts:
     try:
-        return ModelFacts.model_validate(header["facts"])
-    except (KeyError, ValidationError) as error:
+        return kind.model_validate(content)
+    except ValidationError as error:
         raise CheckpointError(f"{path}: its facts are not those of this version of Earshot: {error}") from error

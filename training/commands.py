@@ -15,6 +15,8 @@ from contract.errors import EarshotError
 from training.data.commands import CacheOption, DataOption, data_commands
 
 if TYPE_CHECKING:
+    import torch
+
     from training.loop import Run
     from training.material import Sounds
     from training.recipe import Recipe
@@ -38,46 +40,44 @@ def add_training_commands(app: typer.Typer) -> None:
 
 
 def train(
-    recipe: RecipeArgument = _DEFAULT_RECIPE,
+    recipe: Annotated[
+        str | None, typer.Argument(help=f"A recipe's name or .toml file.  [default: {_DEFAULT_RECIPE}]")
+    ] = None,
     *,
     data: DataOption,
     out: Annotated[Path, typer.Option(help="Folder of the run: model, state, predictions, curves.")],
-    fold: Annotated[int, typer.Option(help="The fold held out, to be judged on.")] = 1,
+    fold: Annotated[
+        int | None, typer.Option(help="The fold held out, to be judged on.  [default: 1]", show_default=False)
+    ] = None,
     all_folds: Annotated[bool, typer.Option("--all-folds", help="Hold nothing out: a model to ship.")] = False,
     validation_fold: Annotated[
         int | None, typer.Option(help="One more fold held back, to look at on the way (early stopping).")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, bit for bit.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, as it was begun.")] = False,
     overrides: SetOption = None,
     cache: CacheOption = None,
     device: DeviceOption = None,
 ) -> None:
     """Train a model, and judge it on the fold held out.
 
-    Ctrl-C saves the run; the same command with --resume goes on with it.
+    Ctrl-C saves the run; `earshot train --resume --out RUN` goes on with it.
     """
-    from training.checkpoint import STATE_FILE, load_state
     from training.loop import Run
     from training.precision import device_named
 
+    where = device_named(device)
     if resume:
-        if overrides:
-            raise EarshotError("--resume goes on with the recipe of the run: leave --set out")
-        state = load_state(out / STATE_FILE)
-        chosen, held_out, looked_at = (
-            state.facts.recipe,
-            state.facts.held_out_folds,
-            state.facts.validation_folds,
-        )
-    elif (out / STATE_FILE).exists():
-        raise EarshotError(f"{out} holds a run already: go on with it by --resume, or choose another --out")
-    else:
-        state = None
-        chosen = _recipe(recipe, overrides)
-        held_out = () if all_folds else (fold,)
-        looked_at = () if validation_fold is None else (validation_fold,)
-    material = _sounds(data, chosen, cache).split(frozenset(held_out), frozenset(looked_at))
-    _train_to_the_end(Run(chosen, material, out, device_named(device), state))
+        if recipe or overrides or all_folds or fold is not None or validation_fold is not None:
+            raise EarshotError("--resume goes on with the recipe and folds of the run: give it --out and --data only")
+        _train_to_the_end(_resumed(out, data, cache, where))
+        return
+    if all_folds and fold is not None:
+        raise EarshotError("--all-folds holds nothing out: leave --fold out")
+    _refuse_to_overwrite(out)
+    chosen = _recipe(recipe or _DEFAULT_RECIPE, overrides)
+    held_out = frozenset() if all_folds else frozenset({1 if fold is None else fold})
+    looked_at = frozenset() if validation_fold is None else frozenset({validation_fold})
+    _train_to_the_end(Run(chosen, _sounds(data, chosen, cache).split(held_out, looked_at), out, where))
 
 
 def crossval(
@@ -85,7 +85,9 @@ def crossval(
     *,
     data: DataOption,
     out: Annotated[Path, typer.Option(help="Folder of the runs, the predictions and the report.")],
-    folds: Annotated[str, typer.Option(help="The folds to hold out in turn.")] = "1,2,3,4,5",
+    folds: Annotated[
+        str | None, typer.Option(help="Only these folds, as in 1,2,3. By default all that the data has.")
+    ] = None,
     overrides: SetOption = None,
     cache: CacheOption = None,
     device: DeviceOption = None,
@@ -101,7 +103,7 @@ def crossval(
     from training.tensorboard import TensorBoardObserver
 
     chosen = _recipe(recipe, overrides)
-    numbers = _fold_numbers(folds)
+    numbers = None if folds is None else _fold_numbers(folds)
     sounds = _sounds(data, chosen, cache)
 
     with _stopping_politely(f"the same command goes on with {out}") as stop:
@@ -146,7 +148,7 @@ def evaluate(
     answers = predict(model.to(where), material.held_out, where)
     if predictions:
         save_predictions(predictions, answers, material.dataset, material.folds)
-    show_evaluation(answers, facts, folds, per_class)
+    show_evaluation(answers, facts, material, per_class)
 
 
 def recipes(
@@ -179,7 +181,26 @@ def throughput(
 
     chosen = _recipe(recipe, overrides)
     material = _sounds(data, chosen, cache).split(frozenset())
-    show_throughput(measure(chosen, material, device_named(device), rounds))
+    where = device_named(device)
+    show_throughput(measure(chosen, material, where, rounds), where)
+
+
+def _resumed(out: Path, data: Path, cache: Path | None, device: "torch.device") -> "Run":
+    from training.checkpoint import STATE_FILE, load_state
+    from training.loop import Run
+
+    state = load_state(out / STATE_FILE)
+    facts = state.facts
+    sounds = _sounds(data, facts.recipe, cache)
+    material = sounds.split(frozenset(facts.held_out_folds), frozenset(facts.validation_folds))
+    return Run(facts.recipe, material, out, device, state)
+
+
+def _refuse_to_overwrite(out: Path) -> None:
+    from training.checkpoint import MODEL_FILE, STATE_FILE
+
+    if any((out / name).exists() for name in (STATE_FILE, MODEL_FILE)):
+        raise EarshotError(f"{out} holds a run already: go on with it by --resume, or choose another --out")
 
 
 def _train_to_the_end(run: "Run") -> None:
@@ -188,7 +209,7 @@ def _train_to_the_end(run: "Run") -> None:
     from training.tensorboard import TensorBoardObserver
 
     observers = (ConsoleObserver(run.recipe.name), TensorBoardObserver(run.folder))
-    with _stopping_politely(f"go on with --resume --out {run.folder}") as stop:
+    with _stopping_politely(f"earshot train --resume --out {run.folder} goes on") as stop:
         started = time.perf_counter()
         facts = run.train(observers, stop)
     show_finish(facts, run, time.perf_counter() - started)
@@ -223,11 +244,14 @@ def _recipe(name: str, overrides: list[str] | None) -> "Recipe":
 
 
 def _sounds(data: Path, recipe: "Recipe", cache: Path | None, labels: tuple[str, ...] = ()) -> "Sounds":
-    from training.console import counting
+    from training.console import counting, note
     from training.material import load_sounds
 
     with counting("decoding") as progress:
-        return load_sounds(data, recipe, labels, cache, progress)
+        sounds = load_sounds(data, recipe, labels, cache, progress)
+    for warning in sounds.warnings:
+        note(warning)
+    return sounds
 
 
 def _fold_numbers(text: str) -> list[int]:

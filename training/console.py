@@ -16,11 +16,12 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.text import Text
 
 from training.data.progress import Progress as Report
 from training.loop import Look, Observer, Run, StepReport
 
-console = Console(highlight=False)
+console = Console(highlight=False, markup=False)  # names of files and classes are no markup
 _REFRESH_EVERY = 5  # steps between two looks at the loss, each of which waits for a GPU
 
 
@@ -44,8 +45,8 @@ class ConsoleObserver(Observer):
     def started(self, run: Run) -> None:
         """Say what is about to happen, and show the bar."""
         material = run.material
-        for note in material.notes:
-            console.print(f"[yellow]note[/] {note}")
+        for remark in material.notes:
+            note(remark)
         parameters = sum(p.numel() for p in run.model.parameters())
         console.print(
             f"{self._title}: {len(material.train)} windows to learn from, {len(material.held_out)} held out, "
@@ -74,6 +75,11 @@ class ConsoleObserver(Observer):
     def closed(self) -> None:
         """Leave the terminal as it was."""
         self._progress.stop()
+
+
+def note(remark: str) -> None:
+    """Something that a person should know before trusting a figure."""
+    console.print(Text.assemble(("note ", "yellow"), remark), soft_wrap=True)
 
 
 def counting(what: str) -> AbstractContextManager[Report]:

@@ -5,21 +5,41 @@ It can be stopped and started again: finished folds are kept, a fold that was cu
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from training.checkpoint import MODEL_FILE, STATE_FILE, CheckpointError, ModelFacts, load_model, load_state
+from contract.files import replacing
+from training.checkpoint import (
+    MODEL_FILE,
+    STATE_FILE,
+    CheckpointError,
+    ModelFacts,
+    load_facts,
+    load_model,
+    load_state,
+)
+from training.data.dataset import DatasetError
 from training.data.splits import folds_of
 from training.evaluation import Predictions, class_reports, join, predict, save_predictions
 from training.loop import PREDICTIONS_FILE, Observer, Run
 from training.material import Material, Sounds
-from training.provenance import machine, source_commit
+from training.provenance import machine
 from training.recipe import Recipe
 
 REPORT_FILE = "report.json"
+_WAY_OUT = "give another --out, or remove it"
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """One fold, answered by the model that has not heard it."""
+
+    fold: int
+    facts: ModelFacts
+    predictions: Predictions
 
 
 @dataclass(frozen=True)
@@ -28,9 +48,17 @@ class CrossValidation:
 
     recipe: Recipe
     labels: tuple[str, ...]
-    accuracy: dict[int, float]
-    """Of each fold."""
-    predictions: Predictions
+    folds: tuple[FoldResult, ...]
+
+    @property
+    def accuracy(self) -> dict[int, float]:
+        """Of each fold."""
+        return {result.fold: result.predictions.accuracy for result in self.folds}
+
+    @property
+    def predictions(self) -> Predictions:
+        """Of all folds, one after the other."""
+        return join([result.predictions for result in self.folds])
 
     @property
     def mean(self) -> float:
@@ -40,69 +68,68 @@ class CrossValidation:
     @property
     def deviation(self) -> float:
         """Standard deviation between the folds (of a sample: n − 1)."""
-        return float(np.std(list(self.accuracy.values()), ddof=1)) if len(self.accuracy) > 1 else 0.0
+        return float(np.std(list(self.accuracy.values()), ddof=1)) if len(self.folds) > 1 else 0.0
 
 
 def cross_validate(
     recipe: Recipe,
     sounds: Sounds,
-    folds: Sequence[int],
+    folds: Sequence[int] | None,
     folder: Path,
     device: torch.device,
     observers_of: Callable[[int, Path], Sequence[Observer]],
     stop: Callable[[], bool] = lambda: False,
 ) -> CrossValidation:
-    """Train and judge each fold; write `predictions.parquet` and `report.json` beside the runs."""
-    commit = source_commit()  # now: the checkout may change while the runs go on
-    parts: dict[int, Predictions] = {}
-    for fold in folds:
+    """Train and judge each fold (all by default); write `predictions.parquet` and `report.json` beside the runs."""
+    all_folds = sorted(set(folds_of(sounds.dataset)))
+    if unknown := set(folds or ()) - set(all_folds):
+        raise DatasetError(f"{sounds.dataset.name} has no fold {min(unknown)}; it has {all_folds}")
+    results = []
+    for fold in folds or all_folds:
         material = sounds.split(frozenset({fold}))
-        run_folder = folder / f"fold{fold}"
-        if not _finished(run_folder, recipe):
-            _run(recipe, material, run_folder, device).train(observers_of(fold, run_folder), stop)
-        model, _ = load_model(run_folder / MODEL_FILE)
-        parts[fold] = predict(model.to(device), material.held_out, device)
-    result = CrossValidation(
-        recipe,
-        sounds.dataset.labels,
-        {fold: part.accuracy for fold, part in parts.items()},
-        join(list(parts.values())),
-    )
+        place = folder / f"fold{fold}"
+        if not _is_finished(place, recipe, material):
+            _run(recipe, material, place, device).train(observers_of(fold, place), stop)
+        model, facts = load_model(place / MODEL_FILE)
+        results.append(FoldResult(fold, facts, predict(model.to(device), material.held_out, device)))
+    result = CrossValidation(recipe, sounds.dataset.labels, tuple(results))
     save_predictions(folder / PREDICTIONS_FILE, result.predictions, sounds.dataset, folds_of(sounds.dataset))
-    (folder / REPORT_FILE).write_text(json.dumps(_report(result, sounds, commit), indent=2) + "\n", encoding="utf-8")
+    with replacing(folder / REPORT_FILE) as aside:
+        aside.write_text(json.dumps(_report(result, sounds, device), indent=2) + "\n", encoding="utf-8")
     return result
 
 
 def _run(recipe: Recipe, material: Material, folder: Path, device: torch.device) -> Run:
-    if not (folder / STATE_FILE).is_file():
-        return Run(recipe, material, folder, device)
-    state = load_state(folder / STATE_FILE)
-    _same_recipe(state.facts, recipe, folder)
+    state = load_state(folder / STATE_FILE) if (folder / STATE_FILE).is_file() else None
+    if state:
+        _require_same(state.facts, recipe, material, folder)
     return Run(recipe, material, folder, device, state)
 
 
-def _finished(folder: Path, recipe: Recipe) -> bool:
+def _is_finished(folder: Path, recipe: Recipe, material: Material) -> bool:
     if not (folder / MODEL_FILE).is_file():
         return False
-    _, facts = load_model(folder / MODEL_FILE)
-    _same_recipe(facts, recipe, folder)
+    _require_same(load_facts(folder / MODEL_FILE), recipe, material, folder)
     return True
 
 
-def _same_recipe(facts: ModelFacts, recipe: Recipe, folder: Path) -> None:
+def _require_same(facts: ModelFacts, recipe: Recipe, material: Material, folder: Path) -> None:
+    """Models of another recipe have no place in this mean, those of another split may have learned these clips."""
     if facts.recipe != recipe:
-        raise CheckpointError(f"{folder} was trained with another recipe: give another --out, or remove it")
+        raise CheckpointError(f"{folder} was trained with another recipe: {_WAY_OUT}")
+    if facts.split != material.fingerprint():
+        raise CheckpointError(f"{folder} was trained on other clips or another split: {_WAY_OUT}")
 
 
-def _report(result: CrossValidation, sounds: Sounds, commit: str) -> dict[str, object]:
+def _report(result: CrossValidation, sounds: Sounds, device: torch.device) -> dict[str, object]:
     return {
         "recipe": result.recipe.model_dump(mode="json"),
         "dataset": sounds.dataset.name,
-        "commit": commit,
-        "machine": machine(),
+        "commits": sorted({fold.facts.commit for fold in result.folds}),
+        "machine": machine(device),
         "seed": result.recipe.loop.seed,
         "accuracy": {str(fold): accuracy for fold, accuracy in result.accuracy.items()},
         "mean": result.mean,
         "deviation": result.deviation,
-        "classes": [vars(report) for report in class_reports(result.predictions, result.labels)],
+        "classes": [asdict(report) for report in class_reports(result.predictions, result.labels)],
     }

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from contract.files import replacing
 from training.data.dataset import Dataset
 from training.material import WindowSet
 from training.pipeline import as_waves
@@ -93,7 +94,7 @@ def join(parts: list[Predictions]) -> Predictions:
 
 
 def save_predictions(path: Path, predictions: Predictions, dataset: Dataset, folds: tuple[int, ...]) -> None:
-    """Write one row per window: file, source, fold, label, what was predicted, logits, embedding (Parquet)."""
+    """Write one row per window (Parquet). `confidence` is the softmax of the logits, not calibrated."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -103,7 +104,8 @@ def save_predictions(path: Path, predictions: Predictions, dataset: Dataset, fol
         {
             "filename": [clip.path.name for clip in clips],
             "source": [clip.source for clip in clips],
-            "fold": pa.array([folds[i] for i in predictions.clips], pa.int8()),
+            "window": pa.array(_numbers_within(predictions.clips), pa.int32()),
+            "fold": pa.array([folds[i] for i in predictions.clips], pa.int16()),
             "label": pa.array(predictions.labels, pa.int16()),
             "category": [dataset.labels[i] for i in predictions.labels],
             "predicted": pa.array(predictions.predicted, pa.int16()),
@@ -113,10 +115,14 @@ def save_predictions(path: Path, predictions: Predictions, dataset: Dataset, fol
             "embedding": _vectors(predictions.embedding),
         }
     ).replace_schema_metadata({"labels": "\n".join(dataset.labels), "dataset": dataset.name})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".partial")
-    pq.write_table(table, aside)
-    aside.replace(path)
+    with replacing(path) as aside:
+        pq.write_table(table, aside)
+
+
+def _numbers_within(clips: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of each window in its clip, from 0; windows of a clip stand together."""
+    starts = np.flatnonzero(np.diff(clips, prepend=-1))
+    return np.arange(len(clips)) - np.repeat(starts, np.diff(starts, append=len(clips)))
 
 
 def _vectors(rows: NDArray[np.float32]) -> object:

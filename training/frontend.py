@@ -11,7 +11,7 @@ Frames lie wholly inside the window; nothing is padded, so nothing is invented a
 import copy
 import math
 from collections.abc import Iterable
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -27,16 +27,24 @@ _LOG10_SCALE = 10.0 / math.log(10.0)  # natural logarithm of a power → decibel
 class FrontEndConfig(BaseModel):
     """What the network sees of a sound."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     kind: Literal["logmel", "mfcc"] = "logmel"
-    n_fft: Annotated[int, Field(ge=64, description="samples in a frame and its Fourier transform")] = 1024
-    hop: Annotated[int, Field(ge=16, description="samples from one frame to the next")] = 640
-    n_mels: Annotated[int, Field(ge=8, description="mel bands")] = 128
-    n_mfcc: Annotated[int, Field(ge=2, description="cepstral coefficients; for kind mfcc")] = 40
-    fmin: Annotated[float, Field(ge=0, description="lower edge of the lowest band, Hz")] = 20.0
-    fmax: Annotated[float, Field(gt=0, description="upper edge of the highest band, Hz")] = 16000.0
-    floor_db: Annotated[float, Field(description="quieter mel energies count as this loud")] = -80.0
+    """Mel energies in decibels, or their cosine transform."""
+    n_fft: int = Field(default=1024, ge=64)
+    """Samples in a frame and its Fourier transform."""
+    hop: int = Field(default=640, ge=16)
+    """Samples from one frame to the next."""
+    n_mels: int = Field(default=128, ge=8)
+    """Mel bands."""
+    n_mfcc: int = Field(default=40, ge=2)
+    """Cepstral coefficients, for kind mfcc."""
+    fmin: float = Field(default=20.0, ge=0)
+    """Lower edge of the lowest band, Hz."""
+    fmax: float = Field(default=16000.0, gt=0)
+    """Upper edge of the highest band, Hz."""
+    floor_db: float = Field(default=-80.0, ge=-200, le=0)
+    """Mel energies quieter than this count as this loud."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -5,27 +5,32 @@ never the epoch that happened to be best on the test fold), `predictions.parquet
 event files of TensorBoard. What is shown on the way is the business of the observers.
 """
 
+import math
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 
+from contract.errors import EarshotError
 from training.average import MovingAverage
 from training.checkpoint import (
     MODEL_FILE,
     STATE_FILE,
     CheckpointError,
     ModelFacts,
+    RunProgress,
     RunState,
     build_classifier,
-    load_state,
     save_model,
     save_state,
 )
+from training.data.dataset import DatasetError
 from training.evaluation import Predictions, predict, save_predictions
 from training.losses import loss_of, targets_of
 from training.material import Material, WindowSet
@@ -60,8 +65,8 @@ class Look:
 
     step: int
     epoch: int
-    side: str
-    """`held_out` or `validation`."""
+    side: Literal["held_out", "validation"]
+    windows: WindowSet
     predictions: Predictions
 
 
@@ -95,10 +100,15 @@ class Run:
         device: torch.device,
         state: RunState | None = None,
     ) -> None:
+        if not len(material.train):
+            raise DatasetError(f"{material.dataset.name}: nothing is left to learn from")
+        if recipe.loop.patience and not len(material.validation):
+            raise EarshotError("loop.patience needs a fold to look at that is not the test fold: --validation-fold")
         repeatable(recipe.loop.deterministic)
         self.recipe, self.material, self.folder, self.device = recipe, material, folder, device
         self.commit = source_commit()  # now: the checkout may change while the run goes on
-        self.precision = resolve_precision(recipe.loop.precision, device)
+        asked = state.progress.precision if state else recipe.loop.precision
+        self.precision = resolve_precision(asked, device)
         self.pipeline = Pipeline(material.train, recipe, device)
         self.total_steps = self.pipeline.steps_per_epoch * recipe.loop.epochs
         torch.manual_seed(seed_for(recipe.loop.seed, Draw.WEIGHTS))
@@ -107,8 +117,9 @@ class Run:
         self.optimiser = _optimiser(self.model, recipe)
         self.scheduler = _schedule(self.optimiser, recipe, self.total_steps)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == "fp16")
+        self.network = torch.compile(self.model.network) if recipe.loop.compile else self.model.network
         self.step = 0
-        self.best_loss = float("inf")
+        self.best_loss: float | None = None
         self.looks_since_best = 0
         if state is None:
             self._fit_normalisation()
@@ -118,14 +129,12 @@ class Run:
 
     def train(self, observers: Sequence[Observer] = (), stop: Callable[[], bool] = lambda: False) -> ModelFacts:
         """Run to the last epoch, or until asked to stop; then raises `Interrupted`."""
-        try:
+        with ExitStack() as watching:
             for observer in observers:
                 observer.started(self)
+                watching.callback(observer.closed)
             self._train(observers, stop)
             return self._finish(observers)
-        finally:
-            for observer in observers:
-                observer.closed()
 
     def save(self) -> None:
         """Write the state from which `Run` goes on bit for bit."""
@@ -134,31 +143,38 @@ class Run:
             average=self.average.module.state_dict(),
             optimiser=self.optimiser.state_dict(),
             scaler=self.scaler.state_dict(),
-            step=self.step,
+            progress=RunProgress(
+                step=self.step,
+                scheduled=self.scheduler.last_epoch,
+                precision=self.precision,
+                best_loss=self.best_loss,
+                looks_since_best=self.looks_since_best,
+            ),
             facts=self._facts({}),
-            progress={
-                "material": self.material.fingerprint(),
-                "best_loss": self.best_loss,
-                "looks_since_best": self.looks_since_best,
-                "scheduled": self.scheduler.last_epoch,
-            },
         )
         save_state(self.folder / STATE_FILE, state)
 
     def _train(self, observers: Sequence[Observer], stop: Callable[[], bool]) -> None:
-        network = torch.compile(self.model.network) if self.recipe.loop.compile else self.model.network
         self.model.train()
-        for batch in self.pipeline.batches(self.step, self.total_steps):
-            report = self.learn_from(batch, network)
+        last = self.step if self.out_of_patience else self.total_steps
+        for batch in self.pipeline.batches(self.step, last):
+            report = self.learn_from(batch)
             for observer in observers:
                 observer.stepped(report)
-            if self.step % self.pipeline.steps_per_epoch == 0 and self._end_epoch(observers):
-                break
+            if self.step % self.pipeline.steps_per_epoch == 0:
+                self._end_epoch(observers)
+                if self.out_of_patience:
+                    break
             if stop():
                 self.save()
                 raise Interrupted
 
-    def learn_from(self, batch: Batch, network: Callable[[Tensor], Any]) -> StepReport:
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether the validation loss has not improved for too long."""
+        return 0 < self.recipe.loop.patience <= self.looks_since_best
+
+    def learn_from(self, batch: Batch) -> StepReport:
         """One step: a batch seen, the weights moved."""
         with torch.no_grad():
             pictures = batch.mix.on_spectrograms(self.model.frontend(batch.waves).squeeze(1))
@@ -166,13 +182,13 @@ class Run:
         targets = targets_of(batch.labels, batch.mix, len(self.material.dataset.labels), self.recipe.loss)
         torch.manual_seed(seed_for(self.recipe.loop.seed, Draw.NETWORK, self.step))  # for dropout
         with autocast(self.precision, self.device):
-            logits = network(pictures).logits.float()
+            logits = self.network(pictures).logits.float()
         loss = loss_of(logits, targets, self.recipe.loss)
         rate = float(self.optimiser.param_groups[0]["lr"])
         norm = self._descend(loss)
         self.average.update(self.model, self.step)
         self.step += 1
-        accuracy = (logits.detach().argmax(1) == targets.argmax(1)).float().mean()
+        accuracy = (logits.detach().argmax(1) == batch.stronger_labels).float().mean()
         return StepReport(self.step, loss.detach(), accuracy, norm, rate)
 
     def _descend(self, loss: Tensor) -> Tensor:
@@ -188,45 +204,38 @@ class Run:
             self.scheduler.step()
         return norm
 
-    def _end_epoch(self, observers: Sequence[Observer]) -> bool:
-        """Look at clips that are not learned from, save, and say whether to stop early."""
+    def _end_epoch(self, observers: Sequence[Observer]) -> None:
+        """Look at clips that are not learned from, and save."""
         epoch = self.step // self.pipeline.steps_per_epoch
-        enough = False
         if epoch % self.recipe.loop.evaluate_every == 0 and epoch < self.recipe.loop.epochs:
-            side = "validation" if len(self.material.validation) else "held_out"
-            enough = self._look(side, observers)
+            if len(self.material.validation):
+                self._count_patience(self._look("validation", self.material.validation, observers).loss)
+            elif len(self.material.held_out):
+                self._look("held_out", self.material.held_out, observers)
         self.save()
-        return enough
 
-    def _look(self, side: str, observers: Sequence[Observer]) -> bool:
-        windows: WindowSet = getattr(self.material, side)
-        if not len(windows):
-            return False
-        look = Look(
-            self.step,
-            self.step // self.pipeline.steps_per_epoch,
-            side,
-            predict(self.average.module, windows, self.device),
-        )
+    def _look(
+        self, side: Literal["held_out", "validation"], windows: WindowSet, observers: Sequence[Observer]
+    ) -> Predictions:
+        predictions = predict(self.average.module, windows, self.device)
+        if not np.isfinite(predictions.logits).all():
+            raise EarshotError(f"{self.folder}: the weights are no longer finite; try a lower optimiser.lr")
+        epoch = self.step // self.pipeline.steps_per_epoch
         for observer in observers:
-            observer.looked(look)
-        return side == "validation" and self._out_of_patience(look.predictions.loss)
+            observer.looked(Look(self.step, epoch, side, windows, predictions))
+        return predictions
 
-    def _out_of_patience(self, loss: float) -> bool:
-        better = loss < self.best_loss
-        self.best_loss = min(loss, self.best_loss)
+    def _count_patience(self, loss: float) -> None:
+        better = self.best_loss is None or loss < self.best_loss
+        self.best_loss = loss if better else self.best_loss
         self.looks_since_best = 0 if better else self.looks_since_best + 1
-        return 0 < self.recipe.loop.patience <= self.looks_since_best
 
     def _finish(self, observers: Sequence[Observer]) -> ModelFacts:
         metrics: dict[str, float] = {}
         if len(self.material.held_out):
-            predictions = predict(self.average.module, self.material.held_out, self.device)
+            predictions = self._look("held_out", self.material.held_out, observers)
             metrics = predictions.metrics()
             save_predictions(self.folder / PREDICTIONS_FILE, predictions, self.material.dataset, self.material.folds)
-            look = Look(self.step, self.recipe.loop.epochs, "held_out", predictions)
-            for observer in observers:
-                observer.looked(look)
         facts = self._facts(metrics)
         save_model(self.folder / MODEL_FILE, self.average.module, facts)
         for observer in observers:
@@ -240,6 +249,7 @@ class Run:
             dataset=self.material.dataset.name,
             held_out_folds=self.material.held_out_folds,
             validation_folds=self.material.validation_folds,
+            split=self.material.fingerprint(),
             epochs=self.step / self.pipeline.steps_per_epoch,
             commit=self.commit,
             metrics=metrics,
@@ -248,30 +258,30 @@ class Run:
     @torch.no_grad()
     def _fit_normalisation(self) -> None:
         train = self.material.train
-        stride = max(1, len(train) // _NORMALISED_ON)
-        waves = as_waves(train.samples[train.windows[::stride]], self.device)
-        self.model.frontend.fit_normalisation(torch.split(waves, self.pipeline.batch_size))
+        chosen = train.windows[:: max(1, len(train) // _NORMALISED_ON)]
+        batches = np.array_split(chosen, math.ceil(len(chosen) / self.pipeline.batch_size))
+        self.model.frontend.fit_normalisation(as_waves(train.samples[part], self.device) for part in batches)
 
     def _restore(self, state: RunState) -> None:
-        if state.progress["material"] != self.material.fingerprint():
+        if state.facts.split != self.material.fingerprint():
             raise CheckpointError(
-                f"{self.folder} was trained on other clips or another split: resume with the same --data and folds"
+                f"{self.folder} was trained on other clips or another split: resume with the data as it was"
             )
         self.model.load_state_dict(state.model)
         self.average.module.load_state_dict(state.average)
         self.optimiser.load_state_dict(state.optimiser)
+        for parameter, moments in self.optimiser.state.items():
+            moments |= {name: _laid_out_like(parameter, tensor) for name, tensor in moments.items()}
         self.scaler.load_state_dict(state.scaler)
-        scheduled = state.progress["scheduled"]
-        self.scheduler.load_state_dict({"last_epoch": scheduled, "_step_count": scheduled + 1})
-        self.step = state.step
-        self.best_loss = state.progress["best_loss"]
-        self.looks_since_best = state.progress["looks_since_best"]
+        progress = state.progress
+        self.scheduler.load_state_dict({"last_epoch": progress.scheduled, "_step_count": progress.scheduled + 1})
+        self.step, self.commit = progress.step, state.facts.commit
+        self.best_loss, self.looks_since_best = progress.best_loss, progress.looks_since_best
 
 
-def resume(folder: Path, material: Material, device: torch.device) -> Run:
-    """The run in this folder, where it stopped."""
-    state = load_state(folder / STATE_FILE)
-    return Run(state.facts.recipe, material, folder, device, state)
+def _laid_out_like(parameter: Tensor, moment: Tensor) -> Tensor:
+    """In the parameter's order of memory, which a file does not keep: mixed orders leave the fast path."""
+    return torch.empty_like(parameter).copy_(moment) if moment.shape == parameter.shape else moment
 
 
 def _optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
@@ -286,5 +296,8 @@ def _optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
 
 
 def _schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, steps: int) -> OneCycleLR:
+    """One cycle; its rise takes more than one step, for PyTorch's divides by the steps of the rise less one."""
     config = recipe.optimiser
-    return OneCycleLR(optimiser, config.lr, total_steps=steps, pct_start=config.warmup, cycle_momentum=False)
+    rise = max(config.warmup, 1.5 / steps)
+    steps = max(steps, 2)
+    return OneCycleLR(optimiser, config.lr, steps, pct_start=min(rise, 0.75), cycle_momentum=False)

@@ -1,6 +1,7 @@
 """What one run learns from and is judged on: windows of clips, by the side of the split that they stand on."""
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,9 +48,12 @@ class Material:
 
     def fingerprint(self) -> str:
         """Changes when the run would learn from something else."""
-        digest = hashlib.sha256(repr((self.dataset.labels, self.held_out_folds)).encode())
-        for clips in (self.train.clips, self.validation.clips, self.held_out.clips):
-            digest.update("\n".join(self.dataset.clips[i].path.name for i in clips).encode())
+        digest = hashlib.sha256(repr(self.dataset.labels).encode())
+        for side in (self.train, self.validation, self.held_out):
+            for number in side.clips:
+                clip = self.dataset.clips[number]
+                digest.update(os.fsencode(f"{'/'.join(clip.path.parts[-2:])}\0{clip.label}\n"))
+            digest.update(b"\0")
         return digest.hexdigest()[:16]
 
 
@@ -60,6 +64,12 @@ class Sounds:
     dataset: Dataset
     cache: WindowCache
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was missing, and what could not be read."""
+        unreadable = (f"{entry.path}: {entry.reason} Left out." for entry in self.cache.unreadable)
+        return (*self.dataset.warnings, *unreadable)
+
     def split(self, held_out: frozenset[int], validation: frozenset[int] = frozenset()) -> Material:
         """The material of one run: these folds held out, these looked at on the way."""
         if held_out & validation:
@@ -67,21 +77,19 @@ class Sounds:
         split = split_by_fold(self.dataset, held_out)
         inner = split_by_fold(self.dataset, held_out | validation)
         looked_at = tuple(set(split.train) - set(inner.train) - set(inner.dropped))
-        notes = list(self.dataset.warnings)
-        notes += [f"{entry.path}: {entry.reason} Left out." for entry in self.cache.unreadable]
-        notes += notes_on_sources(self.dataset)
-        if split.dropped:
-            notes.append(f"{len(split.dropped)} clips share a recording with the fold held out: not learned from.")
-        train = self._windows(inner.train)
-        if not len(train):
-            raise DatasetError(f"{self.dataset.name}: none of the clips to learn from could be decoded")
+        notes = notes_on_sources(self.dataset)
+        if dropped := len(split.dropped) + len(set(inner.dropped) - set(split.dropped)):
+            notes.append(f"{dropped} clips share a recording with a fold held out: not learned from.")
+        held_out_windows = self._windows(split.held_out)
+        if held_out and not len(held_out_windows):
+            raise DatasetError(f"{self.dataset.name}: no clip of fold {min(held_out)} could be decoded")
         return Material(
             self.dataset,
             folds_of(self.dataset),
             tuple(sorted(held_out)),
             tuple(sorted(validation)),
-            train=train,
-            held_out=self._windows(split.held_out),
+            train=self._windows(inner.train),
+            held_out=held_out_windows,
             validation=self._windows(looked_at),
             notes=tuple(notes),
         )

@@ -5,37 +5,36 @@ the second stage. The debug path addresses them by these names, so they are part
 """
 
 from collections import OrderedDict
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from training.frontend import LogMel
+
+AtLeastOne = Annotated[int, Field(ge=1)]
 
 
 class ModelConfig(BaseModel):
     """Shape of the network."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    widths: Annotated[tuple[int, ...], Field(min_length=1, description="channels of each stage")] = (
-        32,
-        64,
-        128,
-        256,
-    )
-    blocks: Annotated[tuple[int, ...], Field(min_length=1, description="residual blocks of each stage")] = (
-        2,
-        2,
-        2,
-        2,
-    )
-    stem: Annotated[
-        Literal["pool4", "conv2", "conv1"],
-        Field(description="first reduction of the picture: to a quarter by convolution and pooling, half, or none"),
-    ] = "pool4"
-    dropout: Annotated[float, Field(ge=0, lt=1, description="on the embedding, before the last layer")] = 0.2
+    widths: tuple[AtLeastOne, ...] = Field(default=(32, 64, 128, 256), min_length=1)
+    """Channels of each stage."""
+    blocks: tuple[AtLeastOne, ...] = Field(default=(2, 2, 2, 2), min_length=1)
+    """Residual blocks of each stage."""
+    stem: Literal["pool4", "conv2", "conv1"] = "pool4"
+    """First reduction of the picture: to a quarter by convolution and pooling, to a half by convolution, or none."""
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    """On the embedding, before the last layer."""
+
+    @model_validator(mode="after")
+    def _one_count_for_each_stage(self) -> Self:
+        if len(self.widths) != len(self.blocks):
+            raise ValueError(f"widths {self.widths} and blocks {self.blocks} must have the same length")
+        return self
 
 
 class Output(NamedTuple):
@@ -54,11 +53,11 @@ class Block(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(outputs)
-        self.relu1 = nn.ReLU(inplace=True)
+        self.relu1 = nn.ReLU()
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
         self.shortcut = _shortcut(inputs, outputs, stride)
-        self.relu = nn.ReLU(inplace=True)
+        self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, inputs, F, T] → [B, outputs, F / stride, T / stride]."""
@@ -72,8 +71,6 @@ class AudioResNet(nn.Module):
 
     def __init__(self, config: ModelConfig, classes: int) -> None:
         super().__init__()
-        if len(config.widths) != len(config.blocks):
-            raise ValueError(f"widths {config.widths} and blocks {config.blocks} must have the same length")
         self.stem = _stem(config)
         inputs = config.widths[0]
         self.stages = [f"layer{i}" for i in range(1, len(config.widths) + 1)]
@@ -139,7 +136,7 @@ def _stem(config: ModelConfig) -> nn.Sequential:
     layers: OrderedDict[str, nn.Module] = OrderedDict(
         conv=nn.Conv2d(1, config.widths[0], 5, stride, padding=2, bias=False),
         bn=nn.BatchNorm2d(config.widths[0]),
-        relu=nn.ReLU(inplace=True),
+        relu=nn.ReLU(),
     )
     if config.stem == "pool4":
         layers["pool"] = nn.MaxPool2d(3, stride=2, padding=1)

@@ -43,6 +43,11 @@ class Batch:
     rng: torch.Generator
     """For what is still to be drawn in this step: the masks of the spectrogram."""
 
+    @property
+    def stronger_labels(self) -> Tensor:
+        """The label that weighs most in each mixed clip."""
+        return torch.where(self.mix.weight >= 0.5, self.labels, self.labels[self.mix.partner])
+
 
 def seed_for(*key: int) -> int:
     """A well-mixed seed from a few small numbers."""

@@ -19,9 +19,9 @@ def source_commit() -> str:
     return commit + ("+" if changed else "")
 
 
-def machine() -> str:
+def machine(device: torch.device) -> str:
     """Processor or GPU in words, for the side of a figure."""
-    if torch.cuda.is_available():
+    if device.type == "cuda":
         return torch.cuda.get_device_name()
     return f"{_processor()}, {torch.get_num_threads()} threads"
 

@@ -23,14 +23,16 @@ class RecipeError(EarshotError):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class AudioConfig(_Section):
     """The piece of sound that the model hears at once."""
 
-    sample_rate: Annotated[int, Field(ge=4000, le=192000, description="samples per second")] = 32000
-    seconds: Annotated[float, Field(gt=0, le=60, description="length of one window")] = 5.0
+    sample_rate: int = Field(default=32000, ge=4000, le=192000)
+    """Samples per second."""
+    seconds: float = Field(default=5.0, gt=0, le=60)
+    """Length of one window."""
 
     @property
     def window_samples(self) -> int:
@@ -41,52 +43,62 @@ class AudioConfig(_Section):
 class LossConfig(_Section):
     """What the network is punished for."""
 
-    kind: Annotated[
-        Literal["cross_entropy", "bce"],
-        Field(description="softmax with mixed labels by weight, or one yes/no per class with all mixed labels at 1"),
-    ] = "cross_entropy"
-    label_smoothing: Annotated[float, Field(ge=0, lt=1, description="share given to all classes alike")] = 0.1
-    drop_weaker_above: Annotated[
-        float, Field(ge=0.5, le=1, description="bce: a label whose partner weighs more than this is dropped")
-    ] = 0.9
+    kind: Literal["cross_entropy", "bce"] = "cross_entropy"
+    """Softmax with mixed labels by weight, or one yes/no per class with every audible label at 1."""
+    label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+    """Share given to all classes alike."""
+    drop_weaker_above: float = Field(default=0.9, ge=0.5, le=1)
+    """For bce: a label whose partner weighs more than this is not audible."""
+
+
+Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
 class OptimiserConfig(_Section):
     """AdamW under a one-cycle schedule."""
 
-    lr: Annotated[float, Field(gt=0, description="highest learning rate of the cycle")] = 3e-3
-    weight_decay: Annotated[float, Field(ge=0, description="not applied to norms and biases")] = 0.05
-    betas: Annotated[tuple[float, float], Field(description="AdamW's moment decays")] = (0.9, 0.99)
-    warmup: Annotated[float, Field(gt=0, lt=1, description="share of the steps in which the rate rises")] = 0.15
-    grad_clip: Annotated[float, Field(ge=0, description="largest gradient norm; 0 = no clipping")] = 5.0
-    ema_decay: Annotated[float, Field(ge=0, lt=1, description="moving average of the weights; 0 = none")] = 0.999
+    lr: float = Field(default=3e-3, gt=0)
+    """Highest learning rate of the cycle."""
+    weight_decay: float = Field(default=0.05, ge=0)
+    """Pull towards zero; not applied to norms and biases."""
+    betas: tuple[Decay, Decay] = (0.9, 0.99)
+    """How slowly AdamW's two moments forget."""
+    warmup: float = Field(default=0.15, gt=0, lt=1)
+    """Share of the steps in which the rate rises."""
+    grad_clip: float = Field(default=5.0, ge=0)
+    """Largest norm of the gradient; 0 = no clipping."""
+    ema_decay: Decay = 0.999
+    """How slowly the average of the weights forgets; 0 = the weights of the last step."""
 
 
 class LoopConfig(_Section):
     """How long and on what the loop runs."""
 
-    epochs: Annotated[int, Field(ge=1)] = 100
-    batch_size: Annotated[int, Field(ge=2)] = 32
-    seed: Annotated[int, Field(ge=0, description="decides every random draw of the run")] = 0
-    precision: Annotated[
-        Literal["auto", "fp32", "bf16", "fp16"],
-        Field(description="auto = bf16 where the processor or GPU computes it natively, else fp32"),
-    ] = "auto"
-    compile: Annotated[bool, Field(description="torch.compile: worth its minute on long GPU runs")] = False
-    deterministic: Annotated[bool, Field(description="refuse operations that differ from run to run")] = False
-    evaluate_every: Annotated[int, Field(ge=1, description="epochs between two looks at held-out clips")] = 5
-    patience: Annotated[
-        int,
-        Field(ge=0, description="stop after this many looks without a better validation loss; 0 = never. "
-                                "Looks at a fold of its own (--validation-fold), never at the test fold"),
-    ] = 0  # fmt: skip
+    epochs: int = Field(default=60, ge=1)
+    """How often every window is seen."""
+    batch_size: int = Field(default=32, ge=2)
+    """Windows that are learned from at once."""
+    seed: int = Field(default=0, ge=0)
+    """Decides every random draw of the run."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """Format of convolutions and products; auto = bf16 where the hardware multiplies it natively, else fp32."""
+    compile: bool = False
+    """Compile the network: worth its minute on long GPU runs."""
+    deterministic: bool = False
+    """On a GPU: refuse operations that differ from run to run."""
+    evaluate_every: int = Field(default=5, ge=1)
+    """Epochs between two looks at clips that are not learned from."""
+    patience: int = Field(default=0, ge=0)
+    """Stop after so many looks without a better loss on the validation fold, never the test fold; 0 = never."""
 
 
 class Recipe(_Section):
     """Everything that decides what a run does."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="what the model is called")]
-    labels: Annotated[tuple[str, ...], Field(description="classes to learn, in order; none named = all")] = ()
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    """What the model is called."""
+    labels: tuple[str, ...] = ()
+    """Classes to learn, in this order; none named = all."""
     audio: AudioConfig = AudioConfig()
     front_end: FrontEndConfig = FrontEndConfig()
     model: ModelConfig = ModelConfig()
@@ -99,6 +111,8 @@ class Recipe(_Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError("labels must not name a class twice")
         if self.front_end.fmax > self.audio.sample_rate / 2:
             raise ValueError(
                 f"front_end.fmax is {self.front_end.fmax:g} Hz, above half of audio.sample_rate "
@@ -106,8 +120,6 @@ class Recipe(_Section):
             )
         if self.audio.window_samples < self.front_end.n_fft:
             raise ValueError("audio.seconds is shorter than one frame of front_end.n_fft samples")
-        if len(self.model.widths) != len(self.model.blocks):
-            raise ValueError("model.widths and model.blocks must have the same length")
         return self
 
 

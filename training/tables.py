@@ -3,15 +3,18 @@
 import math
 from collections.abc import Iterator, Sequence
 
+import torch
 from pydantic import BaseModel
 from rich.table import Table
+from rich.text import Text
 
 from training.checkpoint import MODEL_FILE, ModelFacts
-from training.console import console
+from training.console import console, note
 from training.crossval import CrossValidation
 from training.data.quality import ClipFacts, QualityReport
 from training.evaluation import ClassReport, Predictions, class_reports
 from training.loop import Run
+from training.material import Material
 from training.provenance import machine
 from training.recipe import Recipe
 from training.throughput import Throughput
@@ -33,20 +36,20 @@ def show_finish(facts: ModelFacts, run: Run, seconds: float) -> None:
     table.add_row(
         "learned", f"{facts.epochs:g} epochs of {len(run.material.train)} windows in {seconds / 60:.1f} min"
     )
-    table.add_row("on", f"{machine()}, {run.precision}, commit {facts.commit}")
+    table.add_row("on", f"{machine(run.device)}, {run.precision}, commit {facts.commit}")
     table.add_row("model", str(run.folder / MODEL_FILE))
     console.print(table)
 
 
-def show_evaluation(answers: Predictions, facts: ModelFacts, folds: tuple[int, ...], per_class: bool) -> None:
+def show_evaluation(answers: Predictions, facts: ModelFacts, material: Material, per_class: bool) -> None:
     """Accuracy on these folds, and whether it may be believed."""
     if per_class:
         console.print(classes_table(class_reports(answers, facts.labels), "the weakest first"))
-    learned = sorted(set(folds) - set(facts.held_out_folds) - set(facts.validation_folds))
-    if learned:
-        console.print(
-            f"[yellow]note[/] the model has learned from fold {_folds(learned)}: this says nothing of new sounds"
-        )
+    folds = material.held_out_folds
+    if learned := sorted(set(folds) - set(facts.held_out_folds) - set(facts.validation_folds)):
+        note(f"the model has learned from fold {_folds(learned)}: this says nothing of new sounds")
+    elif folds == facts.held_out_folds and facts.split and facts.split != material.fingerprint():
+        note("these are not the clips that the model was split on: it may have learned from some of them")
     words = accuracy_words(answers.accuracy, len(answers.labels))
     console.print(f"fold {_folds(folds)}: accuracy {words}, loss {answers.loss:.4f}")
 
@@ -68,9 +71,9 @@ def classes_table(reports: list[ClassReport], title: str) -> Table:
     return table
 
 
-def show_throughput(figures: Throughput) -> None:
+def show_throughput(figures: Throughput, device: torch.device) -> None:
     """Clips per second, and how far the pipeline is ahead."""
-    table = Table("", "clips/s", title=f"medians on {machine()}")
+    table = Table("", "clips/s", title=f"medians on {machine(device)}")
     table.add_row("input pipeline alone", f"{figures.pipeline:.0f}")
     table.add_row("training", f"{figures.training:.0f}")
     table.add_section()
@@ -128,7 +131,7 @@ def show_quality(report: QualityReport) -> None:
     for twins in report.twins:
         console.print(f"same sound: {', '.join(clip.file for clip in twins)}")
     for clip in report.unreadable:
-        console.print(f"[red]unreadable[/] {clip.file}: {clip.problem}")
+        console.print(Text.assemble(("unreadable ", "red"), f"{clip.file}: {clip.problem}"), soft_wrap=True)
 
 
 def _findings(what: str, clips: list[ClipFacts]) -> None:

@@ -30,7 +30,7 @@ class TensorBoardObserver(Observer):
     def started(self, run: Run) -> None:
         """Open the log; after a resume, what lies beyond the resumed step is dropped."""
         self._run = run
-        self._writer = SummaryWriter(str(self._folder), purge_step=run.step or None)
+        self._writer = SummaryWriter(str(self._folder), purge_step=run.step + 1 if run.step else None)
         self._since, self._since_step = time.perf_counter(), run.step
         if run.step == 0:
             text = "\n".join(f"    {name} = {value}" for name, value in flat_fields(run.recipe).items())
@@ -85,7 +85,7 @@ class TensorBoardObserver(Observer):
 
     def _samples(self, look: Look) -> None:
         """A few clips spread over the set: what was heard, what was seen, what was said."""
-        windows = getattr(self._run.material, look.side)
+        windows = look.windows
         sample_rate = self._run.recipe.audio.sample_rate
         frontend = self._run.average.module.frontend
         for slot, i in enumerate(np.linspace(0, len(windows) - 1, _SAMPLES).astype(int)):

@@ -55,7 +55,7 @@ def _time_training(run: Run, first: int, steps: int) -> float:
     """As the loop does it: batches are made ahead while the model learns."""
     started = time.perf_counter()
     for batch in run.pipeline.batches(first, first + steps):
-        run.learn_from(batch, run.model.network)
+        run.learn_from(batch)
     _wait_for(run.device)
     return time.perf_counter() - started
 

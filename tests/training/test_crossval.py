@@ -1,6 +1,7 @@
 """Cross-validation: each clip is answered by the model that has not heard it; finished folds are kept."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -9,6 +10,7 @@ import torch
 
 from training.checkpoint import MODEL_FILE, CheckpointError, load_model
 from training.crossval import REPORT_FILE, cross_validate
+from training.data.dataset import DatasetError
 from training.loop import PREDICTIONS_FILE, Interrupted, Observer
 from training.material import Sounds
 from training.recipe import Recipe
@@ -29,7 +31,7 @@ def unwatched(_fold: int, _folder: Path) -> tuple[Observer, ...]:
 def test_every_clip_is_answered_once_by_a_model_that_has_not_heard_it(
     tiny: Recipe, sounds: Sounds, tmp_path: Path
 ) -> None:
-    result = cross_validate(one_epoch(tiny), sounds, [1, 2, 3, 4, 5], tmp_path, CPU, unwatched)
+    result = cross_validate(one_epoch(tiny), sounds, None, tmp_path, CPU, unwatched)
     rows = pq.read_table(tmp_path / PREDICTIONS_FILE).to_pylist()
     assert sorted(row["filename"] for row in rows) == sorted(clip.path.name for clip in sounds.dataset.clips)
     for fold in (1, 2, 3, 4, 5):
@@ -44,7 +46,7 @@ def test_the_report_says_where_its_figures_come_from(tiny: Recipe, sounds: Sound
     report = json.loads((tmp_path / REPORT_FILE).read_text())
     assert report["mean"] == result.mean
     assert report["deviation"] == result.deviation
-    assert {"commit", "machine", "seed", "recipe", "dataset"} <= report.keys()
+    assert {"commits", "machine", "seed", "recipe", "dataset"} <= report.keys()
     assert {entry["label"] for entry in report["classes"]} == set(sounds.dataset.labels)
 
 
@@ -65,3 +67,17 @@ def test_folds_of_another_recipe_are_not_mixed_in(tiny: Recipe, sounds: Sounds, 
     cross_validate(one_epoch(tiny), sounds, [1], tmp_path, CPU, unwatched)
     with pytest.raises(CheckpointError, match="trained with another recipe"):
         cross_validate(one_epoch(tiny, seed=1), sounds, [1], tmp_path, CPU, unwatched)
+
+
+def test_folds_of_other_clips_are_not_mixed_in(tiny: Recipe, sounds: Sounds, tmp_path: Path) -> None:
+    cross_validate(one_epoch(tiny), sounds, [1], tmp_path, CPU, unwatched)
+    dataset = sounds.dataset
+    fewer = Sounds(replace(dataset, clips=(replace(dataset.clips[0], fold=2), *dataset.clips[1:])), sounds.cache)
+    with pytest.raises(CheckpointError, match="other clips or another split"):
+        cross_validate(one_epoch(tiny), fewer, [1], tmp_path, CPU, unwatched)
+
+
+def test_an_unknown_fold_is_refused_before_anything_is_trained(tiny: Recipe, sounds: Sounds, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"no fold 9; it has \[1, 2, 3, 4, 5\]"):
+        cross_validate(one_epoch(tiny), sounds, [1, 9], tmp_path, CPU, unwatched)
+    assert list(tmp_path.iterdir()) == []

@@ -66,5 +66,6 @@ def test_the_file_holds_each_answer(tiny: Recipe, material: Material, tmp_path: 
     assert [row["filename"].split("-")[-1] for row in rows if row["category"] == "dog"] == ["0.ogg", "0.ogg"]
     assert np.allclose([row["logits"] for row in rows], result.logits)
     assert len(rows[0]["embedding"]) == 32
+    assert {row["window"] for row in rows} == {0}
     assert table.schema.metadata[b"labels"].decode().split("\n") == list(material.dataset.labels)
     assert all(0.25 <= row["confidence"] <= 1 for row in rows)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from contract.errors import EarshotError
 from training.checkpoint import MODEL_FILE, STATE_FILE, CheckpointError, load_model, load_state
 from training.evaluation import predict
 from training.loop import PREDICTIONS_FILE, Interrupted, Look, Observer, Run, StepReport
@@ -63,17 +64,19 @@ def test_it_learns_real_sounds(tiny: Recipe, material: Material, tmp_path: Path)
     assert len(watcher.losses) == 40 * 4
 
 
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
 @pytest.mark.parametrize("stopped_after", [8, 11], ids=["between epochs", "within an epoch"])
 def test_a_run_cut_off_and_resumed_is_equal_bit_for_bit(
-    tiny: Recipe, material: Material, tmp_path: Path, stopped_after: int
+    tiny: Recipe, material: Material, tmp_path: Path, stopped_after: int, precision: str
 ) -> None:
+    recipe = changed(tiny, loop={"precision": precision})
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    Run(tiny, material, whole, CPU).train()
+    Run(recipe, material, whole, CPU).train()
     with pytest.raises(Interrupted):
-        Run(tiny, material, cut, CPU).train(stop=after(stopped_after))
+        Run(recipe, material, cut, CPU).train(stop=after(stopped_after))
     torch.manual_seed(12345)  # whatever else drew random numbers meanwhile does not matter
     state = load_state(cut / STATE_FILE)
-    assert state.step == stopped_after
+    assert state.progress.step == stopped_after
     Run(state.facts.recipe, material, cut, CPU, state).train()
     assert same(final_weights(whole), final_weights(cut))
 
@@ -126,9 +129,80 @@ def test_early_stopping_looks_at_a_fold_of_its_own(tiny: Recipe, sounds: Sounds,
     recipe = changed(tiny, optimiser={"lr": 1e-9}, loop={"epochs": 50, "evaluate_every": 1, "patience": 2})
     watcher = Watcher()
     facts = Run(recipe, sounds.split(frozenset({1}), frozenset({2})), tmp_path, CPU).train([watcher])
-    assert facts.epochs < 50
-    assert {look.side for look in watcher.looks[:-1]} == {"validation"}
+    *looks, last = watcher.looks
+    losses = [look.predictions.loss for look in looks]
+    assert facts.epochs == len(looks) == losses.index(min(losses)) + 1 + 2
+    assert {look.side for look in looks} == {"validation"}
+    assert last.side == "held_out"
     assert (facts.held_out_folds, facts.validation_folds) == ((1,), (2,))
+
+
+def test_a_run_that_stopped_early_does_not_go_on(tiny: Recipe, sounds: Sounds, tmp_path: Path) -> None:
+    recipe = changed(tiny, optimiser={"lr": 1e-9}, loop={"epochs": 50, "evaluate_every": 1, "patience": 2})
+    split = sounds.split(frozenset({1}), frozenset({2}))
+    epochs = Run(recipe, split, tmp_path, CPU).train().epochs
+    again = Run(recipe, split, tmp_path, CPU, load_state(tmp_path / STATE_FILE)).train()
+    assert again.epochs == epochs
+
+
+def test_patience_without_a_validation_fold_is_refused(tiny: Recipe, material: Material, tmp_path: Path) -> None:
+    with pytest.raises(EarshotError, match="--validation-fold"):
+        Run(changed(tiny, loop={"patience": 2}), material, tmp_path, CPU)
+
+
+def test_nothing_to_learn_from_is_refused(tiny: Recipe, sounds: Sounds, tmp_path: Path) -> None:
+    with pytest.raises(EarshotError, match="nothing is left to learn from"):
+        Run(tiny, sounds.split(frozenset({1, 2, 3, 4, 5})), tmp_path, CPU)
+
+
+def test_weights_that_explode_are_noticed(tiny: Recipe, material: Material, tmp_path: Path) -> None:
+    run = Run(tiny, material, tmp_path, CPU)
+    with torch.no_grad():
+        run.model.network.head.bias.fill_(float("nan"))
+    with pytest.raises(EarshotError, match="no longer finite"):
+        run.train()
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_the_shortest_runs_have_a_schedule(tiny: Recipe, material: Material, tmp_path: Path, epochs: int) -> None:
+    recipe = changed(tiny, loop={"epochs": epochs, "batch_size": 32}, optimiser={"warmup": 0.5})
+    assert Run(recipe, material, tmp_path, CPU).train().epochs == epochs
+
+
+def test_a_compiled_network_learns_and_is_saved_as_the_plain_one(
+    tiny: Recipe, material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda network: compiled(network, backend="eager"))
+    recipe = changed(tiny, loop={"epochs": 1})
+    Run(recipe, material, tmp_path / "plain", CPU).train()
+    Run(changed(recipe, loop={"compile": True}), material, tmp_path / "compiled", CPU).train()
+    assert same(final_weights(tmp_path / "plain"), final_weights(tmp_path / "compiled"))
+
+
+def test_it_runs_under_strict_determinism_and_without_clipping(
+    tiny: Recipe, material: Material, tmp_path: Path
+) -> None:
+    recipe = changed(tiny, loop={"epochs": 1, "deterministic": True}, optimiser={"grad_clip": 0})
+    try:
+        Run(recipe, material, tmp_path, CPU).train()
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+class Failing(Observer):
+    """Cannot even begin."""
+
+    def started(self, run: Run) -> None:  # noqa: ARG002
+        raise OSError("disk full")
+
+    def closed(self) -> None:
+        raise AssertionError("was never opened")
+
+
+def test_an_observer_that_never_began_is_not_closed(tiny: Recipe, material: Material, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="disk full"):
+        Run(tiny, material, tmp_path, CPU).train([Failing()])
 
 
 def test_without_a_fold_held_out_there_is_no_accuracy(tiny: Recipe, sounds: Sounds, tmp_path: Path) -> None:
@@ -149,7 +223,7 @@ def test_norms_and_biases_are_not_decayed(tiny: Recipe, material: Material, tmp_
 def test_the_gradient_is_clipped(tiny: Recipe, material: Material, tmp_path: Path) -> None:
     run = Run(changed(tiny, optimiser={"grad_clip": 1e-3}), material, tmp_path, CPU)
     run.model.train()
-    run.learn_from(run.pipeline.batch(0), run.model.network)
+    run.learn_from(run.pipeline.batch(0))
     norm = torch.stack([p.grad.norm() for p in run.model.parameters() if p.grad is not None]).norm()
     assert norm <= 1.01e-3
 

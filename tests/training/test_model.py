@@ -43,9 +43,19 @@ def test_any_depth_and_stem(stem: str, blocks: tuple[int, ...]) -> None:
     assert output.embedding.shape == (2, widths[-1])
 
 
+def test_a_layer_can_be_watched_as_it_is() -> None:
+    network = AudioResNet(ModelConfig(widths=(8,), blocks=(1,)), 3).eval()
+    seen = []
+    network.get_submodule("layer1.block1.bn1").register_forward_hook(
+        lambda _module, _inputs, output: seen.append(output)
+    )
+    network(torch.randn(2, 1, 16, 16))
+    assert seen[0].min() < 0  # what follows has not written over it
+
+
 def test_widths_and_blocks_must_match() -> None:
     with pytest.raises(ValueError, match="same length"):
-        AudioResNet(ModelConfig(widths=(8, 16), blocks=(1,)), 3)
+        ModelConfig(widths=(8, 16), blocks=(1,))
 
 
 def test_a_block_starts_as_its_shortcut() -> None:

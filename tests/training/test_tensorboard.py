@@ -38,7 +38,7 @@ def test_curves_of_both_sides(log: EventAccumulator) -> None:
 def test_the_rate_rises_and_falls(tiny: Recipe, material: Material) -> None:
     run = Run(tiny, material, Path("unused"), CPU)
     steps = range(run.total_steps)
-    rates = [run.learn_from(run.pipeline.batch(step), run.model.network).learning_rate for step in steps]
+    rates = [run.learn_from(run.pipeline.batch(step)).learning_rate for step in steps]
     assert max(rates) == pytest.approx(tiny.optimiser.lr, rel=0.05)
     assert rates.index(max(rates)) in {1, 2}  # 15 % of 16 steps
     assert rates[-1] < 0.01 * max(rates)
@@ -55,10 +55,15 @@ def test_the_final_figures_stand_beside_the_hyper_parameters(log: EventAccumulat
     assert log.Scalars("final/accuracy")[0].value == pytest.approx(log.Scalars("held_out/accuracy")[-1].value)
 
 
-def test_after_a_resume_no_step_is_shown_twice(tiny: Recipe, material: Material, tmp_path: Path) -> None:
-    steps = iter(range(100))
+@pytest.mark.parametrize("stopped_after", [8, 11])
+def test_after_a_resume_no_look_is_lost_or_shown_twice(
+    tiny: Recipe, material: Material, tmp_path: Path, stopped_after: int
+) -> None:
+    steps = iter(range(1, 100))
     with pytest.raises(Interrupted):
-        Run(tiny, material, tmp_path, CPU).train([TensorBoardObserver(tmp_path)], stop=lambda: next(steps) == 11)
+        Run(tiny, material, tmp_path, CPU).train(
+            [TensorBoardObserver(tmp_path)], stop=lambda: next(steps) == stopped_after
+        )
     state = load_state(tmp_path / STATE_FILE)
     Run(tiny, material, tmp_path, CPU, state).train([TensorBoardObserver(tmp_path)])
     curve = [event.step for event in log_of(tmp_path).Scalars("held_out/accuracy")]

@@ -1,22 +1,23 @@
 """What the augmentations do to one clip, to listen to and to look at.
 
-Writes a WAV file for every waveform transform and one picture of all transforms, before and after. For a
-person who chooses strengths; nothing in training reads it.
+Writes a WAV file for every waveform transform and one picture of all transforms, before and after, as the front
+end of a recipe gives them to its model. For a person who chooses strengths; nothing in training reads it.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import torch
-from numpy.typing import NDArray
 from pydantic import BaseModel
 from torch import Tensor
 
+from contract.audio import Waveform, fit
 from training.augment import Mix, Mixing, SpecAugment, WaveAugment
-from training.augment.picture import Panel, Row, draw_page, log_mel
+from training.augment.picture import Panel, Row, draw_page
+from training.frontend import LogMel
+from training.recipe import Recipe
 
 PICTURE = "augmentations.png"
 SHOWN_ALPHA = 20.0
@@ -25,86 +26,79 @@ SWEEP_HZ = (200.0, 6000.0)
 """The stand-in partner is a rising tone, for it is easily told from any clip."""
 
 
-@dataclass(frozen=True)
-class _Demonstration:
-    name: str
-    waves: Tensor
-    row: Row
-
-
-def render(
-    clip: NDArray[np.float32],
-    sample_rate: int,
-    out_dir: Path,
-    seed: int,
-    partner: NDArray[np.float32] | None = None,
-    wave_augment: WaveAugment | None = None,
-    spec_augment: SpecAugment | None = None,
-) -> list[Path]:
-    """Write what each transform makes of the clip, every one with p = 1, and return the files in order.
-
-    Strengths are those of the two groups given. `partner`, as long as the clip, is what it is mixed with.
-    """
+def render(clip: Waveform, recipe: Recipe, out_dir: Path, seed: int, partner: Waveform | None = None) -> list[Path]:
+    """Write what each transform makes of the clip, and return the files in order."""
+    rows = demonstrate(clip, recipe, seed, partner)
     out_dir.mkdir(parents=True, exist_ok=True)
-    waves = torch.from_numpy(np.ascontiguousarray(clip, dtype=np.float32))[None]
-    other = _rising_tone(waves, sample_rate) if partner is None else torch.from_numpy(partner)[None]
-    shown = list(_wave_transforms(waves, sample_rate, seed, wave_augment or WaveAugment()))
-    shown.append(_mixup(waves, other, sample_rate, seed))
-    rows = [one.row for one in shown]
-    rows += _spectrogram_transforms(waves, sample_rate, seed, spec_augment or SpecAugment())
-    rows += _cuts(waves, other, sample_rate, seed)
-    written = [_write(out_dir / "00-original.wav", waves, sample_rate)]
-    for number, one in enumerate(shown, start=1):
-        written.append(_write(out_dir / f"{number:02}-{one.name}.wav", one.waves, sample_rate))
-    return [*written, draw_page(rows, out_dir / PICTURE)]
+    return [*_write_sounds(rows, out_dir, recipe.audio.sample_rate), draw_page(rows, recipe, out_dir / PICTURE)]
 
 
-def _wave_transforms(waves: Tensor, sample_rate: int, seed: int, group: WaveAugment) -> Iterator[_Demonstration]:
-    before = _heard("before", waves, sample_rate)
+def demonstrate(clip: Waveform, recipe: Recipe, seed: int, partner: Waveform | None = None) -> list[Row]:
+    """Each transform at the recipe's strengths and p = 1, in the order of training.
+
+    A clip shorter than the recipe's window is padded to it, as in training. `partner` is what the clip is mixed
+    with, cut or padded to its length.
+    """
+    clip = fit(clip, max(clip.size, recipe.audio.window_samples))
+    other = _rising_tone(clip, recipe) if partner is None else fit(partner, clip.size)
+    pair = torch.from_numpy(np.stack((clip, other)))
+    front_end = LogMel(recipe.front_end, recipe.audio.sample_rate)
+    return [
+        *_wave_rows(pair[:1], recipe.wave_augment, front_end, seed),
+        _mixup_row(pair, front_end, seed, equal_level=recipe.mixing.equal_level),
+        *_mask_rows(front_end.decibels(pair[:1]), recipe.spectrogram_augment, seed),
+        *_cut_rows(front_end.decibels(pair), seed),
+    ]
+
+
+def _wave_rows(waves: Tensor, group: WaveAugment, front_end: LogMel, seed: int) -> Iterator[Row]:
     for name, transform in group.transforms().items():
         certain = transform.model_copy(update={"p": 1.0})
-        after = certain(waves, sample_rate, torch.Generator().manual_seed(seed))
+        after = certain(waves, front_end.sample_rate, _generator(seed))
         title = name.replace("_", " ").capitalize()
-        row = Row(title, _settings(transform), (before, _heard("after", after, sample_rate)))
-        yield _Demonstration(name.replace("_", "-"), after, row)
+        yield Row(title, _settings(transform), _heard(front_end, before=waves, after=after))
 
 
-def _mixup(waves: Tensor, other: Tensor, sample_rate: int, seed: int) -> _Demonstration:
-    mix = _certain_mix(Mixing(none=0, mixup=1, mixup_alpha=SHOWN_ALPHA), seed)
-    mixed = mix.on_waves(torch.cat([waves, other]))[:1]
-    panels = (
-        _heard("clip", waves, sample_rate),
-        _heard("partner", other, sample_rate),
-        _heard("mixed", mixed, sample_rate),
-    )
-    return _Demonstration("mixup", mixed, Row("Mixup of waveforms", _share(mix), panels))
+def _mixup_row(pair: Tensor, front_end: LogMel, seed: int, *, equal_level: bool) -> Row:
+    mixing = Mixing(none=0, mixup=1, mixup_alpha=SHOWN_ALPHA, equal_level=equal_level)
+    mix = mixing.draw(2, _generator(seed))
+    panels = _heard(front_end, clip=pair[:1], partner=pair[1:], mixed=mix.on_waves(pair)[:1])
+    return Row("Mixup of waveforms", _share(mix) + (", as if equally loud" if equal_level else ""), panels)
 
 
-def _spectrogram_transforms(waves: Tensor, sample_rate: int, seed: int, group: SpecAugment) -> Iterator[Row]:
-    specs = log_mel(waves, sample_rate)
+def _mask_rows(specs: Tensor, group: SpecAugment, seed: int) -> Iterator[Row]:
+    """Training masks what is standardised, where zero is a band's mean over all data; here, over the clip."""
+    mean = specs.mean(dim=2, keepdim=True)
     for name, transform in group.transforms().items():
         certain = transform.model_copy(update={"p": 1.0})
-        after = certain(specs, torch.Generator().manual_seed(seed))
-        panels = (_seen("before", specs, sample_rate), _seen("after", after, sample_rate))
-        yield Row(f"{name.capitalize()} masking", _settings(transform), panels)
+        after = certain(specs - mean, _generator(seed)) + mean
+        yield Row(f"{name.capitalize()} masking", _settings(transform), _seen(before=specs, after=after))
 
 
-def _cuts(waves: Tensor, other: Tensor, sample_rate: int, seed: int) -> Iterator[Row]:
-    specs = log_mel(torch.cat([waves, other]), sample_rate)
+def _cut_rows(specs: Tensor, seed: int) -> Iterator[Row]:
     kinds = {
         "Mixup of spectrograms": Mixing(none=0, mixup=1, mixup_alpha=SHOWN_ALPHA, mixup_domain="spectrogram"),
         "Cut in time": Mixing(none=0, cut_time=1, cut_alpha=SHOWN_ALPHA),
         "Cut in frequency": Mixing(none=0, cut_frequency=1, cut_alpha=SHOWN_ALPHA),
     }
     for title, mixing in kinds.items():
-        mix = _certain_mix(mixing, seed)
+        mix = mixing.draw(2, _generator(seed))
         mixed = mix.on_spectrograms(specs)
-        shown = {"clip": specs[:1], "partner": specs[1:], "mixed": mixed[:1]}
-        yield Row(title, _share(mix), tuple(_seen(name, spec, sample_rate) for name, spec in shown.items()))
+        yield Row(title, _share(mix), _seen(clip=specs[:1], partner=specs[1:], mixed=mixed[:1]))
 
 
-def _certain_mix(mixing: Mixing, seed: int) -> Mix:
-    return mixing.draw(2, torch.Generator().manual_seed(seed))
+def _heard(front_end: LogMel, **waves: Tensor) -> tuple[Panel, ...]:
+    return tuple(
+        Panel(caption, front_end.decibels(wave)[0].numpy(), wave[0].numpy()) for caption, wave in waves.items()
+    )
+
+
+def _seen(**specs: Tensor) -> tuple[Panel, ...]:
+    return tuple(Panel(caption, spec[0].numpy()) for caption, spec in specs.items())
+
+
+def _generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
 
 
 def _share(mix: Mix) -> str:
@@ -124,23 +118,21 @@ def _words(value: object) -> str:
     return between.join(_words(one) for one in value)
 
 
-def _heard(caption: str, waves: Tensor, sample_rate: int) -> Panel:
-    return Panel(caption, log_mel(waves, sample_rate)[0].numpy(), sample_rate, waves[0].numpy())
-
-
-def _seen(caption: str, specs: Tensor, sample_rate: int) -> Panel:
-    return Panel(caption, specs[0].numpy(), sample_rate)
-
-
-def _rising_tone(like: Tensor, sample_rate: int) -> Tensor:
+def _rising_tone(like: Waveform, recipe: Recipe) -> Waveform:
     """As long as the clip and half as loud as its peak."""
-    octaves = np.log2(SWEEP_HZ[1] / SWEEP_HZ[0])
-    hertz = SWEEP_HZ[0] * 2 ** torch.linspace(0, float(octaves), like.shape[1], dtype=torch.float64)
-    phase = 2 * torch.pi * hertz.cumsum(0) / sample_rate
-    return (phase.sin().float() * like.abs().max() / 2)[None]
+    low, high = (min(hertz, recipe.front_end.fmax) for hertz in SWEEP_HZ)
+    hertz = np.geomspace(low, high, like.size)
+    phase = 2 * np.pi * hertz.cumsum() / recipe.audio.sample_rate
+    tone: Waveform = (np.sin(phase) * np.abs(like).max() / 2).astype(np.float32)
+    return tone
 
 
-def _write(path: Path, waves: Tensor, sample_rate: int) -> Path:
-    """In floating point, which keeps peaks above 1."""
-    soundfile.write(path, waves[0].numpy(), sample_rate, subtype="FLOAT")
-    return path
+def _write_sounds(rows: list[Row], folder: Path, sample_rate: int) -> list[Path]:
+    """The clip, then the result of each row that can be heard; in floating point, which keeps peaks above 1."""
+    sounds = {"original": rows[0].panels[0].wave}
+    sounds |= {row.title.lower().replace(" ", "-"): row.panels[-1].wave for row in rows}
+    heard = [(name, wave) for name, wave in sounds.items() if wave is not None]
+    paths = [folder / f"{number:02}-{name}.wav" for number, (name, _) in enumerate(heard)]
+    for path, (_, wave) in zip(paths, heard, strict=True):
+        soundfile.write(path, wave, sample_rate, subtype="FLOAT")
+    return paths

@@ -5,14 +5,15 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import soundfile
-import soxr
 import torch
 from torch import Tensor
 
+from contract.audio import AudioError, decode
+from contract.errors import EarshotError
 from training.augment.rows import SILENCE, FractionRange, SecondsRange, at_level_of, uniform
 from training.augment.sizes import fast_length
 from training.augment.waveform import WaveTransform
+from training.data.dataset import AUDIO_SUFFIXES
 
 LONGEST_IMPULSE_S = 3.0
 """Measured responses are cut here; the transform of every row is as long as the clip and the longest one."""
@@ -31,7 +32,7 @@ class Reverb(WaveTransform):
     wet: FractionRange = (0.1, 0.5)
     """Range of the reverberant share of the energy."""
     impulses: Path | None = None
-    """Folder of measured impulse responses (*.wav), one of which is drawn per row; read once."""
+    """Folder of measured impulse responses, audio files, one of which is drawn per row; read once."""
 
     def apply(self, waves: Tensor, sample_rate: int, rng: torch.Generator) -> Tensor:
         """Blend dry and wet in the response itself, so that one convolution serves both."""
@@ -52,19 +53,21 @@ class Reverb(WaveTransform):
 @lru_cache(maxsize=4)
 def measured_impulses(folder: Path, sample_rate: int, device: str = "cpu") -> Tensor:
     """The folder's responses `[N, L]` in order of name, from their direct sound on, of unit energy."""
-    files = sorted(folder.glob("*.wav"))
+    files = [path for path in sorted(folder.glob("[!.]*")) if path.suffix.lower() in AUDIO_SUFFIXES]
     if not files:
-        raise FileNotFoundError(f"no impulse response (*.wav) in {folder}")
+        raise EarshotError(f"{folder} holds no impulse response: expected audio files in this folder")
     impulses = [_read_impulse(file, sample_rate) for file in files]
     padded = torch.nn.utils.rnn.pad_sequence(impulses, batch_first=True)
     return _unit_energy(padded).to(device)
 
 
 def _read_impulse(file: Path, sample_rate: int) -> Tensor:
-    samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
-    mono = soxr.resample(samples.mean(axis=1), rate, sample_rate)
-    direct = int(np.abs(mono).argmax())
-    return torch.from_numpy(mono[direct : direct + round(LONGEST_IMPULSE_S * sample_rate)].copy())
+    try:
+        samples = decode(file, sample_rate)
+    except AudioError as error:
+        raise EarshotError(f"{file}: {error}") from error
+    direct = int(np.abs(samples).argmax())
+    return torch.from_numpy(samples[direct : direct + round(LONGEST_IMPULSE_S * sample_rate)].copy())
 
 
 def _made_up(count: int, sample_rate: int, rt60_s: tuple[float, float], rng: torch.Generator) -> Tensor:

@@ -11,16 +11,15 @@ import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from secrets import token_hex
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contract.audio import AudioError, decode, fit
+from contract.files import replacing
 from training.data.dataset import Dataset, DatasetError
 from training.data.progress import Progress, silent
 
@@ -70,7 +69,6 @@ def open_cache(
     stem = f"{dataset.name}-{_key(dataset, sample_rate, window_samples)}"
     sound, index = folder / f"{stem}.i16", folder / f"{stem}.json"
     if not _is_whole(sound, index, window_samples):
-        folder.mkdir(parents=True, exist_ok=True)
         _build(dataset, sample_rate, window_samples, sound, index, progress)
     facts = json.loads(index.read_text(encoding="utf-8"))
     samples = np.memmap(sound, np.int16, "r").reshape(-1, window_samples)
@@ -90,21 +88,10 @@ def _build(
     dataset: Dataset, sample_rate: int, window_samples: int, sound: Path, index: Path, progress: Progress
 ) -> None:
     """Write samples, then the index that makes them valid; another process doing the same does no harm."""
-    with _replacing(sound) as partial_sound:
+    with replacing(sound) as partial_sound:
         facts = _write_samples(dataset, sample_rate, window_samples, partial_sound, progress)
-    with _replacing(index) as partial_index:
+    with replacing(index) as partial_index:
         partial_index.write_text(json.dumps(facts), encoding="utf-8")
-
-
-@contextmanager
-def _replacing(file: Path) -> Iterator[Path]:
-    """A file of our own that takes the other's place once all went well, and is gone otherwise."""
-    partial_file = file.with_name(f"{file.name}.{token_hex(4)}.partial")
-    try:
-        yield partial_file
-        partial_file.replace(file)
-    finally:
-        partial_file.unlink(missing_ok=True)
 
 
 def _write_samples(
@@ -138,7 +125,7 @@ def _decode_all(
 def _decode_windows(path: Path, sample_rate: int, window_samples: int) -> "NDArray[np.int16] | Unreadable":
     try:
         waveform = decode(path, sample_rate)
-    except (AudioError, OSError) as error:
+    except (AudioError, FileNotFoundError, PermissionError) as error:  # other troubles are the machine's, and pass
         return Unreadable(str(path), str(error))
     count = max(1, (2 * len(waveform) + window_samples) // (2 * window_samples))  # a half counts: round() would not
     padded = fit(waveform, count * window_samples).reshape(count, window_samples)
@@ -152,5 +139,5 @@ def _key(dataset: Dataset, sample_rate: int, window_samples: int) -> str:
     digest = hashlib.sha256(json.dumps([_FORMAT, sample_rate, window_samples, ffmpeg_is_here]).encode())
     for clip in dataset.clips:
         facts = clip.path.stat()
-        digest.update(os.fsencode(f"{clip.path.resolve()}\0{facts.st_size}\0{facts.st_mtime_ns}\n"))
+        digest.update(os.fsencode(f"{clip.path.resolve()}\0{facts.st_size}\0{facts.st_ctime_ns}\n"))
     return digest.hexdigest()[:16]

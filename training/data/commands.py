@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from contract.audio import decode
+from contract.audio import AudioError, Waveform, decode
+from contract.errors import EarshotError
 
 DataOption = Annotated[
     Path,
@@ -38,7 +39,7 @@ def check(
     out: Annotated[Path | None, typer.Option(help="Write the facts of every clip into this CSV file.")] = None,
 ) -> None:
     """Report length, level, silence, clipping, twins, unreadable files, and recordings in two folds."""
-    from training.console import console, counting
+    from training.console import counting, note
     from training.data.dataset import load_dataset
     from training.data.quality import inspect
     from training.data.splits import notes_on_sources
@@ -48,8 +49,8 @@ def check(
     with counting("measuring") as progress:
         report = inspect(dataset, progress)
     show_quality(report)
-    for note in (*dataset.warnings, *notes_on_sources(dataset)):
-        console.print(f"[yellow]note[/] {note}")
+    for remark in (*dataset.warnings, *notes_on_sources(dataset)):
+        note(remark)
     if out:
         report.write_csv(out)
 
@@ -62,23 +63,24 @@ def augment(
         Path | None, typer.Option(help="A second sound, to mix with; a rising tone without it.")
     ] = None,
     recipe: Annotated[
-        str | None, typer.Option(help="Show the strengths of this recipe. Without it, those of the transforms.")
-    ] = None,
-    sample_rate: Annotated[int, typer.Option(help="Samples per second to work at.")] = 32000,
+        str, typer.Option(help="Whose strengths and front end are shown: a shipped recipe or a .toml file.")
+    ] = "esc50-resnet",
     seed: Annotated[int, typer.Option(help="Decides what each augmentation draws.")] = 0,
 ) -> None:
     """Hear and see what each augmentation does to a clip: WAV files and one picture, before and after."""
     from training.augment.render import render
     from training.recipe import load_recipe
 
-    chosen = load_recipe(recipe) if recipe else None
-    for path in render(
-        decode(clip, sample_rate),
-        sample_rate,
-        out,
-        seed,
-        decode(partner, sample_rate) if partner else None,
-        chosen.wave_augment if chosen else None,
-        chosen.spectrogram_augment if chosen else None,
-    ):
+    chosen = load_recipe(recipe)
+    sound = _decode_named(clip, chosen.audio.sample_rate)
+    other = _decode_named(partner, chosen.audio.sample_rate) if partner else None
+    for path in render(sound, chosen, out, seed, other):
         typer.echo(str(path))
+
+
+def _decode_named(path: Path, sample_rate: int) -> Waveform:
+    """The sound of this file; an error tells which file it is about."""
+    try:
+        return decode(path, sample_rate)
+    except AudioError as error:
+        raise EarshotError(f"{path}: {error}") from error

@@ -1,5 +1,6 @@
 """ESC-50 from its home: fetched, checked, unpacked into its official layout."""
 
+import csv
 import hashlib
 import shutil
 import ssl
@@ -9,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from http.client import HTTPException
+from operator import itemgetter
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -18,8 +20,8 @@ from training.data.progress import Progress, silent
 HOME = "https://github.com/karolpiczak/ESC-50/archive/refs/heads/master.zip"
 """Karol J. Piczak's own repository; CC BY-NC, its ESC-10 subset CC BY. About 600 MB."""
 
-AUDIO_DIGEST = "7dac98ebb302b554321c1ceacd9ab75bb0769516f66d19b4f3a6a6874355c2f2"
-"""SHA-256 over the lines `md5  name` of the 2000 official WAV files, sorted by name."""
+DIGEST = "ee1dfdc65a902be60c0e1d2163c6f9725248fb9d2f642839226795b2f8725698"
+"""Of the 2000 official WAV files and what the table says of each: see `digest_of`."""
 
 _BLOCK = 1 << 20
 _TIMEOUT_S = 30
@@ -29,7 +31,7 @@ _WANTED = ("audio/", "meta/esc50.csv", "LICENSE", "README.md")
 def download(
     target: Path,
     url: str = HOME,
-    digest: str = AUDIO_DIGEST,
+    digest: str = DIGEST,
     progress: Progress = silent,
 ) -> None:
     """Fetch the data set into `target`, and let it appear there only once it is whole and proven right."""
@@ -52,9 +54,12 @@ def download(
         archive.unlink(missing_ok=True)
 
 
-def audio_digest(audio: Path) -> str:
-    """What `AUDIO_DIGEST` should be of the files in this folder."""
-    lines = (f"{_md5(path)}  {path.name}\n" for path in sorted(audio.glob("*.wav")))
+def digest_of(folder: Path) -> str:
+    """SHA-256 over one line for each clip, by name: `name fold target category md5`."""
+    with (folder / "meta" / "esc50.csv").open(newline="", encoding="utf-8") as file:
+        rows = sorted(csv.DictReader(file), key=itemgetter("filename"))
+    columns = itemgetter("filename", "fold", "target", "category")
+    lines = (f"{' '.join(columns(row))} {_md5(folder / 'audio' / row['filename'])}\n" for row in rows)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -98,9 +103,12 @@ def _unpack(archive: Path, target: Path, url: str) -> None:
 def _check(unpacked: Path, expected: str, url: str) -> None:
     if not ((unpacked / "audio").is_dir() and (unpacked / "meta" / "esc50.csv").is_file()):
         raise DatasetError(f"{url} holds no audio/ and meta/esc50.csv: it is not ESC-50")
-    found = audio_digest(unpacked / "audio")
+    try:
+        found = digest_of(unpacked)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DatasetError(f"{url}: its table and its audio do not fit together ({error!r})") from error
     if found != expected:
-        raise DatasetError(f"{url}: the audio is not that of ESC-50 (SHA-256 {found}, expected {expected})")
+        raise DatasetError(f"{url}: audio or table is not that of ESC-50 (SHA-256 {found}, expected {expected})")
 
 
 def _md5(path: Path) -> str:

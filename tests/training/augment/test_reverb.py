@@ -1,5 +1,6 @@
 """A room lengthens the sound and leaves its level."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import soundfile
 import torch
 from torch import Tensor
 
+from contract.errors import EarshotError
 from tests.training.augment.sounds import RATE, decibels, generator
 from training.augment import Reverb
 from training.augment.reverb import measured_impulses
@@ -86,6 +88,23 @@ def test_a_folder_is_read_once(tmp_path: Path) -> None:
     assert torch.equal(reverb(click(), RATE, generator()), first)
 
 
-def test_a_folder_without_rooms_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no impulse response"):
+def test_any_audio_file_is_a_room(tmp_path: Path) -> None:
+    impulse = np.array([0.5, 0.1])
+    soundfile.write(tmp_path / "HALL.WAV", impulse, RATE)
+    soundfile.write(tmp_path / "church.flac", impulse, RATE)
+    (tmp_path / "readme.txt").write_text("no room")
+    (tmp_path / "._HALL.WAV").write_bytes(b"what macOS leaves")
+
+    assert len(measured_impulses(tmp_path, RATE)) == 2
+
+
+def test_a_broken_room_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cellar.wav").write_bytes(b"no sound")
+    with pytest.raises(EarshotError, match=r"cellar\.wav: "):
         Reverb(p=1, impulses=tmp_path)(click(), RATE, generator())
+
+
+@pytest.mark.parametrize("folder", ["", "nowhere"])
+def test_a_folder_without_rooms_is_named(tmp_path: Path, folder: str) -> None:
+    with pytest.raises(EarshotError, match=f"{re.escape(str(tmp_path / folder))} holds no impulse response"):
+        Reverb(p=1, impulses=tmp_path / folder)(click(), RATE, generator())
