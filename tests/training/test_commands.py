@@ -173,7 +173,7 @@ def test_augmentations_can_be_heard_and_seen(home: Path, esc10_mini: Path) -> No
         (("train", "tiny.toml", "--out", "x", "--device", "tpu"), "--device tpu: cpu or cuda"),
         (("evaluate", "--checkpoint", "tiny.toml"), "is damaged or no checkpoint"),
         (("crossval", "tiny.toml", "--out", "x", "--folds", "one"), "expected numbers with commas between"),
-        (("data", "augment", "tiny.toml", "--out", "x"), "error:"),
+        (("data", "augment", "tiny.toml", "--out", "x"), "tiny.toml: This is not audio in a known format"),
         (("data", "augment", "missing.wav", "--out", "x"), "missing.wav"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

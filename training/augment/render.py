@@ -67,8 +67,8 @@ def _mixup_row(pair: Tensor, front_end: LogMel, seed: int, *, equal_level: bool)
 
 
 def _mask_rows(specs: Tensor, group: SpecAugment, seed: int) -> Iterator[Row]:
-    """Training masks what is standardised, where zero is a band's mean over all data; here, over the clip."""
-    mean = specs.mean(dim=2, keepdim=True)
+    """Training masks what is standardised, where zero is the mean of all data; here it is that of the clip."""
+    mean = specs.mean()
     for name, transform in group.transforms().items():
         certain = transform.model_copy(update={"p": 1.0})
         after = certain(specs - mean, _generator(seed)) + mean

@@ -20,7 +20,8 @@ from training.recipe import Recipe
 RAIN = 2
 """A clip without silence: wherever a mask falls, it takes something."""
 HEARD = ["speed", "pitch", "reverb", "shift", "noise", "polarity", "gain", "time-mask", "mixup-of-waveforms"]
-SECONDS = 2
+SECONDS = 0.5
+SAMPLES = 8000
 
 
 def recipe_with(**sections: object) -> Recipe:
@@ -32,15 +33,15 @@ def recipe_with(**sections: object) -> Recipe:
 RECIPE = recipe_with()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def rain(clips: Tensor) -> Waveform:
-    wave: Waveform = clips[RAIN].numpy()
+    wave: Waveform = clips[RAIN, :SAMPLES].numpy()
     return wave
 
 
 @pytest.fixture(scope="module")
-def written(clips: Tensor, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return render(clips[RAIN].numpy(), RECIPE, tmp_path_factory.mktemp("render") / "made", seed=1)
+def written(rain: Waveform, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return render(rain, RECIPE, tmp_path_factory.mktemp("render") / "made", seed=1)
 
 
 def panels(rows: list[Row]) -> list[Panel]:
@@ -103,18 +104,17 @@ def test_strengths_are_those_of_the_recipe(rain: Waveform) -> None:
 
 
 @pytest.mark.parametrize("fill", ["mean", "zero"])
-def test_a_mask_covers_with_the_mean_of_each_band(rain: Waveform, fill: str) -> None:
+def test_a_mask_covers_with_the_mean(rain: Waveform, fill: str) -> None:
     recipe = recipe_with(spectrogram_augment={"time": {"fill": fill, "width": 0.3}})
     row = next(row for row in demonstrate(rain, recipe, 1) if row.title == "Time masking")
     before, after = (panel.spec for panel in row.panels)
     covered = ~np.isclose(before, after, atol=1e-3).all(axis=0)
 
     assert 0 < covered.sum() < before.shape[1]
-    mean = np.broadcast_to(before.mean(axis=1, keepdims=True), before.shape)
-    assert after[:, covered] == pytest.approx(mean[:, covered], abs=1e-3)
+    assert after[:, covered] == pytest.approx(before.mean(), abs=1e-3)
 
 
-@pytest.mark.parametrize("samples", [100, RATE, 3 * RATE])
+@pytest.mark.parametrize("samples", [100, SAMPLES, 3 * SAMPLES])
 def test_a_partner_is_cut_or_padded_to_the_clip(clips: Tensor, rain: Waveform, samples: int) -> None:
     other = np.resize(clips[0].numpy(), samples)
     rows = demonstrate(rain, RECIPE, 1, other)
@@ -128,16 +128,16 @@ def test_a_partner_is_cut_or_padded_to_the_clip(clips: Tensor, rain: Waveform, s
 
 
 def test_without_a_partner_a_tone_rises(rain: Waveform) -> None:
-    highest = partners(demonstrate(rain, RECIPE, 1))[0].spec[:, ::10].argmax(axis=0).tolist()
+    highest = partners(demonstrate(rain, RECIPE, 1))[0].spec[:, ::5].argmax(axis=0).tolist()
     assert all(low <= high for low, high in pairwise(highest))
     assert highest[0] < highest[-1]
 
 
 def test_a_clip_shorter_than_a_frame_is_padded_to_the_window(rain: Waveform) -> None:
     rows = demonstrate(rain[:100], RECIPE, 1)
-    assert {panel.wave.size for panel in panels(rows) if panel.wave is not None} == {SECONDS * RATE}
+    assert {panel.wave.size for panel in panels(rows) if panel.wave is not None} == {SAMPLES}
 
 
 def test_a_longer_clip_is_shown_whole(clips: Tensor) -> None:
-    rows = demonstrate(clips[:2].flatten().numpy(), RECIPE, 1)
-    assert {panel.wave.size for panel in panels(rows) if panel.wave is not None} == {2 * SECONDS * RATE}
+    rows = demonstrate(clips[RAIN].numpy(), RECIPE, 1)
+    assert {panel.wave.size for panel in panels(rows) if panel.wave is not None} == {clips.shape[1]}
