@@ -34,7 +34,7 @@ DeviceOption = Annotated[str | None, typer.Option(help="cpu or cuda. By default 
 
 def add_training_commands(app: typer.Typer) -> None:
     """Hang the commands of this room into the program."""
-    for command in (train, crossval, evaluate, recipes, throughput):
+    for command in (train, crossval, evaluate, shrink, recipes, throughput):
         app.command()(command)
     app.add_typer(data_commands, name="data")
 
@@ -133,12 +133,12 @@ def evaluate(
     device: DeviceOption = None,
 ) -> None:
     """Judge a checkpoint on held-out clips; warns where it has learned from them."""
-    from training.checkpoint import MODEL_FILE, load_model
+    from training.checkpoint import load_model
     from training.evaluation import predict, save_predictions
     from training.precision import device_named
     from training.tables import show_evaluation
 
-    path = checkpoint / MODEL_FILE if checkpoint.is_dir() else checkpoint
+    path = _model_file(checkpoint)
     model, facts = load_model(path)
     folds = facts.held_out_folds if fold is None else (fold,)
     if not folds:
@@ -149,6 +149,18 @@ def evaluate(
     if predictions:
         save_predictions(predictions, answers, material.dataset, material.folds)
     show_evaluation(answers, facts, material, per_class)
+
+
+def shrink(
+    checkpoint: Annotated[Path, typer.Argument(help="A model.safetensors, or the folder of a run.")],
+    out: Annotated[Path, typer.Argument(help="The smaller file.")],
+) -> None:
+    """Store a model's weights as float16: half the bytes, answers equal but for rounding."""
+    from training.checkpoint import load_model, save_model
+
+    model, facts = load_model(_model_file(checkpoint))
+    save_model(out, model, facts, half=True)
+    typer.echo(f"{out}: {out.stat().st_size / 1e6:.2f} MB")
 
 
 def recipes(
@@ -194,6 +206,12 @@ def _resumed(out: Path, data: Path, cache: Path | None, device: "torch.device") 
     sounds = _sounds(data, facts.recipe, cache)
     material = sounds.split(frozenset(facts.held_out_folds), frozenset(facts.validation_folds))
     return Run(facts.recipe, material, out, device, state)
+
+
+def _model_file(checkpoint: Path) -> Path:
+    from training.checkpoint import MODEL_FILE
+
+    return checkpoint / MODEL_FILE if checkpoint.is_dir() else checkpoint
 
 
 def _refuse_to_overwrite(out: Path) -> None:

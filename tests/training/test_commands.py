@@ -77,6 +77,16 @@ def test_evaluate_repeats_the_accuracy_of_the_run(run: Path, home: Path, esc10_m
     assert "has learned from" not in said
 
 
+def test_a_shrunk_model_gives_the_same_answers(run: Path, home: Path, esc10_mini: Path) -> None:
+    assert "MB" in earshot(home, esc10_mini, "shrink", str(run), "small.safetensors")
+    assert (home / "small.safetensors").stat().st_size < 0.7 * (run / "model.safetensors").stat().st_size
+    whole, small = (
+        earshot(home, esc10_mini, "evaluate", "--checkpoint", place).split("loss")[0]
+        for place in (str(run), "small.safetensors")
+    )
+    assert whole == small
+
+
 def test_evaluate_warns_where_the_model_has_learned(run: Path, home: Path, esc10_mini: Path) -> None:
     said = earshot(home, esc10_mini, "evaluate", "--checkpoint", str(run), "--fold", "2", "--per-class")
     assert "the model has learned from fold 2" in said
@@ -169,7 +179,8 @@ def test_augmentations_can_be_heard_and_seen(home: Path, esc10_mini: Path) -> No
             ("train", "tiny.toml", "--out", "x", "-s", "loop.epochs=many"),
             "loop.epochs: Input should be a valid integer",
         ),
-        (("train", "tiny.toml", "--out", "none", "--resume"), "no such checkpoint"),
+        (("train", "--out", "none", "--resume"), "no such checkpoint"),
+        (("train", "tiny.toml", "--out", "none", "--resume"), "give it --out and --data only"),
         (("train", "tiny.toml", "--out", "x", "--device", "tpu"), "--device tpu: cpu or cuda"),
         (("evaluate", "--checkpoint", "tiny.toml"), "is damaged or no checkpoint"),
         (("crossval", "tiny.toml", "--out", "x", "--folds", "one"), "expected numbers with commas between"),
