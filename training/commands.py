@@ -261,12 +261,12 @@ def _recipe(name: str, overrides: list[str] | None) -> "Recipe":
     return load_recipe(name, overrides)
 
 
-def _sounds(data: Path, recipe: "Recipe", cache: Path | None, labels: tuple[str, ...] = ()) -> "Sounds":
+def _sounds(data: Path, recipe: "Recipe", cache: Path | None, known: tuple[str, ...] = ()) -> "Sounds":
     from training.console import counting, note
     from training.material import load_sounds
 
     with counting("decoding") as progress:
-        sounds = load_sounds(data, recipe, labels, cache, progress)
+        sounds = load_sounds(data, recipe, known, cache, progress)
     for warning in sounds.warnings:
         note(warning)
     return sounds

@@ -104,14 +104,16 @@ class Sounds:
 def load_sounds(
     data: Path,
     recipe: Recipe,
-    labels: tuple[str, ...] = (),
+    known: tuple[str, ...] = (),
     cache_folder: Path | None = None,
     progress: Progress = silent,
 ) -> Sounds:
-    """The data set in this folder, decoded as the recipe wants to hear it; only these classes, where named."""
+    """The data set in this folder, decoded as the recipe wants to hear it, its classes as those `known` to a model."""
     dataset = load_dataset(data)
-    if labels or recipe.labels:
-        dataset = dataset.subset(labels or recipe.labels)
+    if known:
+        dataset = dataset.as_known_to(known)
+    elif recipe.labels:
+        dataset = dataset.subset(recipe.labels)
     if len(dataset.labels) < 2:
         raise DatasetError(f"{data} has one class only ({dataset.labels[0]}): there is nothing to tell apart")
     audio = recipe.audio

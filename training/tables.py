@@ -65,7 +65,7 @@ def classes_table(reports: list[ClassReport], title: str) -> Table:
     table = Table(title=title)
     for name in ("class", "windows", "precision", "recall", "F1", "mostly taken for"):
         table.add_column(name, justify="left" if name in {"class", "mostly taken for"} else "right")
-    for report in reports:
+    for report in (report for report in reports if report.support):
         figures = (f"{100 * value:.0f} %" for value in (report.precision, report.recall, report.f1))
         table.add_row(report.label, str(report.support), *figures, report.mistaken_for)
     return table

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contract.errors import EarshotError
@@ -41,13 +41,24 @@ class Dataset:
     warnings: tuple[str, ...] = ()
 
     def subset(self, labels: tuple[str, ...]) -> "Dataset":
-        """Only these classes, numbered in this order."""
-        unknown = [label for label in labels if label not in self.labels]
-        if unknown:
+        """Only these classes, numbered in this order; all of them must be here."""
+        if unknown := [label for label in labels if label not in self.labels]:
             raise DatasetError(f"{self.name} has no class {_some(unknown)}; it has {_some(list(self.labels))}")
-        number = {self.labels.index(label): i for i, label in enumerate(labels)}
-        clips = (Clip(c.path, number[c.label], c.source, c.fold) for c in self.clips if c.label in number)
-        return Dataset(self.name, labels, tuple(clips), self.warnings)
+        return self._numbered_by(labels)
+
+    def as_known_to(self, labels: tuple[str, ...]) -> "Dataset":
+        """The classes numbered as a model knows them. It may know more; clips of classes it does not are left out."""
+        known = self._numbered_by(labels)
+        strange = [label for label in self.labels if label not in labels]
+        if not known.clips:
+            raise DatasetError(f"{self.name} has no class that the model knows; it has {_some(strange)}")
+        left_out = (f"the model knows no class {_some(strange)}; left out",) if strange else ()
+        return replace(known, warnings=(*self.warnings, *left_out))
+
+    def _numbered_by(self, labels: tuple[str, ...]) -> "Dataset":
+        number = {self.labels.index(label): i for i, label in enumerate(labels) if label in self.labels}
+        clips = (replace(clip, label=number[clip.label]) for clip in self.clips if clip.label in number)
+        return replace(self, labels=labels, clips=tuple(clips))
 
 
 def load_dataset(root: Path) -> Dataset:

@@ -218,3 +218,23 @@ def test_a_subset_of_unknown_classes_names_them(esc10_mini: Path) -> None:
     expected = "esc10-mini has no class wolf, fox; it has dog, rooster, rain, sneezing"
     with pytest.raises(DatasetError, match=expected):
         load_dataset(esc10_mini).subset(("dog", "wolf", "fox"))
+
+
+def test_a_model_may_know_more_classes_than_the_data_has(esc10_mini: Path) -> None:
+    known = load_dataset(esc10_mini).as_known_to(("wolf", "sneezing", "rain", "rooster", "dog"))
+
+    assert {known.labels[clip.label] for clip in known.clips} == {"dog", "rain", "rooster", "sneezing"}
+    assert {clip.path.stem.rpartition("-")[2] for clip in known.clips if clip.label == 1} == {"21"}
+    assert known.warnings == ()
+
+
+def test_clips_of_classes_that_a_model_does_not_know_are_left_out(esc10_mini: Path) -> None:
+    known = load_dataset(esc10_mini).as_known_to(("dog", "wolf"))
+
+    assert len(known.clips) == 10
+    assert known.warnings == ("the model knows no class rooster, rain, sneezing; left out",)
+
+
+def test_data_of_which_a_model_knows_nothing_is_refused(esc10_mini: Path) -> None:
+    with pytest.raises(DatasetError, match="has no class that the model knows; it has dog"):
+        load_dataset(esc10_mini).as_known_to(("wolf",))
