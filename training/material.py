@@ -108,7 +108,7 @@ def load_sounds(
     cache_folder: Path | None = None,
     progress: Progress = silent,
 ) -> Sounds:
-    """The data set in this folder, decoded as the recipe wants to hear it, its classes as those `known` to a model."""
+    """The data set in this folder, decoded as the recipe wants to hear it; its classes as `known` to a model."""
     dataset = load_dataset(data)
     if known:
         dataset = dataset.as_known_to(known)
