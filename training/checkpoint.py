@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from contract.errors import EarshotError
@@ -158,7 +158,7 @@ def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def _save(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
     with replacing(path) as aside:
-        save_file(tensors, aside, metadata={_HEADER: json.dumps(header)})
+        aside.write_bytes(save(tensors, {_HEADER: json.dumps(header)}))  # save_file() lets nobody else read it
 
 
 def _open(path: Path, with_tensors: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -81,6 +81,12 @@ def test_a_finished_model_is_not_a_state_to_resume_from(tmp_path: Path, facts: M
         load_state(tmp_path / "m.safetensors")
 
 
+def test_others_may_read_it_as_any_new_file(tmp_path: Path, facts: ModelFacts) -> None:
+    save_model(tmp_path / "m.safetensors", build_classifier(facts.recipe, 3), facts)
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "m.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_writing_leaves_nothing_beside_the_file(tmp_path: Path, facts: ModelFacts) -> None:
     save_model(tmp_path / "m.safetensors", build_classifier(facts.recipe, 3), facts)
     assert [path.name for path in tmp_path.iterdir()] == ["m.safetensors"]
