@@ -106,4 +106,5 @@ def _bar(what: str, *columns: ProgressColumn) -> Iterator[Report]:
     try:
         yield report
     finally:
-        progress.stop()
+        if tasks:
+            progress.stop()
