@@ -19,7 +19,8 @@ from rich.progress import (
 from rich.text import Text
 
 from training.data.progress import Progress as Report
-from training.loop import Look, Observer, Run, StepReport
+from training.loop import Run
+from training.observers import Look, Observer, StepReport
 
 console = Console(highlight=False, markup=False)  # names of files and classes are no markup
 _REFRESH_EVERY = 5  # steps between two looks at the loss, each of which waits for a GPU

@@ -24,8 +24,9 @@ from training.checkpoint import (
 from training.data.dataset import DatasetError
 from training.data.splits import folds_of
 from training.evaluation import Predictions, class_reports, join, predict, save_predictions
-from training.loop import PREDICTIONS_FILE, Observer, Run
+from training.loop import PREDICTIONS_FILE, Run
 from training.material import Material, Sounds
+from training.observers import Observer
 from training.provenance import machine
 from training.recipe import Recipe
 

@@ -8,7 +8,6 @@ event files of TensorBoard. What is shown on the way is the business of the obse
 import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +33,7 @@ from training.data.dataset import DatasetError
 from training.evaluation import Predictions, predict, save_predictions
 from training.losses import loss_of, targets_of
 from training.material import Material, WindowSet
+from training.observers import Look, Observer, StepReport
 from training.pipeline import Batch, Draw, Pipeline, as_waves, seed_for
 from training.precision import autocast, repeatable, resolve_precision
 from training.provenance import source_commit
@@ -45,48 +45,6 @@ _NORMALISED_ON = 512  # windows: mean and deviation of a band are steady long be
 
 class Interrupted(Exception):  # noqa: N818  (nothing went wrong: a person stopped the run)
     """The run was asked to stop; its state is saved."""
-
-
-@dataclass(frozen=True)
-class StepReport:
-    """What happened in one step. Tensors are not waited for: reading one waits for the GPU."""
-
-    step: int
-    loss: Tensor
-    accuracy: Tensor
-    """Share of clips whose stronger label scored highest, on augmented and mixed clips."""
-    gradient_norm: Tensor
-    learning_rate: float
-
-
-@dataclass(frozen=True)
-class Look:
-    """The averaged model, asked about clips that it does not learn from."""
-
-    step: int
-    epoch: int
-    side: Literal["held_out", "validation"]
-    windows: WindowSet
-    predictions: Predictions
-
-
-class Observer:
-    """Somebody who watches a run; overrides what is worth knowing."""
-
-    def started(self, run: "Run") -> None:
-        """Before the first step, and after a resume."""
-
-    def stepped(self, report: StepReport) -> None:
-        """After each step."""
-
-    def looked(self, look: Look) -> None:
-        """After the model was asked about clips it does not learn from."""
-
-    def finished(self, facts: ModelFacts) -> None:
-        """After the model was written."""
-
-    def closed(self) -> None:
-        """When the run ends: finished, interrupted or failed."""
 
 
 class Run:

@@ -10,7 +10,8 @@ from torch.utils.tensorboard.writer import SummaryWriter
 
 from training.checkpoint import ModelFacts
 from training.evaluation import Predictions
-from training.loop import Look, Observer, Run, StepReport
+from training.loop import Run
+from training.observers import Look, Observer, StepReport
 from training.pictures import confusion_picture, spectrogram_picture
 from training.pipeline import as_waves
 from training.recipe import flat_fields

@@ -11,8 +11,9 @@ import torch
 from training.checkpoint import MODEL_FILE, CheckpointError, load_model
 from training.crossval import REPORT_FILE, cross_validate
 from training.data.dataset import DatasetError
-from training.loop import PREDICTIONS_FILE, Interrupted, Observer
+from training.loop import PREDICTIONS_FILE, Interrupted
 from training.material import Sounds
+from training.observers import Observer
 from training.recipe import Recipe
 
 CPU = torch.device("cpu")

@@ -11,8 +11,9 @@ from torch import Tensor
 from contract.errors import EarshotError
 from training.checkpoint import MODEL_FILE, STATE_FILE, CheckpointError, load_model, load_state
 from training.evaluation import predict
-from training.loop import PREDICTIONS_FILE, Interrupted, Look, Observer, Run, StepReport
+from training.loop import PREDICTIONS_FILE, Interrupted, Run
 from training.material import Material, Sounds
+from training.observers import Look, Observer, StepReport
 from training.recipe import Recipe
 
 CPU = torch.device("cpu")
