@@ -12,7 +12,7 @@ _EXTRA_OF = {"torch": "train", "torchaudio": "train", "safetensors": "train", "t
              "matplotlib": "train", "pyarrow": "train"}  # fmt: skip
 
 app = typer.Typer(
-    help="Earshot hears a sound and says what it is: train, judge, export and serve models of environmental sound.",
+    help="Earshot hears a sound and says what it is. These are the commands that train and judge its models.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -25,8 +25,10 @@ def main() -> None:
     """Run the command; what a user can mend is said in one sentence, without a trace."""
     try:
         app()
-    except (EarshotError, OSError) as error:
+    except EarshotError as error:
         _fail(str(error))
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except ModuleNotFoundError as error:
         extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
         if extra is None:

@@ -99,6 +99,8 @@ def load_facts(path: Path) -> ModelFacts:
 def load_model(path: Path) -> tuple[Classifier, ModelFacts]:
     """The model in this file, in float32 and ready to be asked."""
     tensors, header = _open(path, with_tensors=True)
+    if "progress" in header:
+        raise CheckpointError(f"{path} holds the state of a run, not a finished model: that is called {MODEL_FILE}")
     facts = _parsed(ModelFacts, path, header.get("facts"))
     model = build_classifier(facts.recipe, len(facts.labels))
     try:

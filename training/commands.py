@@ -41,14 +41,12 @@ def add_training_commands(app: typer.Typer) -> None:
 
 def train(
     recipe: Annotated[
-        str | None, typer.Argument(help=f"A recipe's name or .toml file.  [default: {_DEFAULT_RECIPE}]")
+        str | None, typer.Argument(help="A recipe's name or .toml file.", show_default=_DEFAULT_RECIPE)
     ] = None,
     *,
     data: DataOption,
     out: Annotated[Path, typer.Option(help="Folder of the run: model, state, predictions, curves.")],
-    fold: Annotated[
-        int | None, typer.Option(help="The fold held out, to be judged on.  [default: 1]", show_default=False)
-    ] = None,
+    fold: Annotated[int | None, typer.Option(help="The fold held out, to be judged on.", show_default="1")] = None,
     all_folds: Annotated[bool, typer.Option("--all-folds", help="Hold nothing out: a model to ship.")] = False,
     validation_fold: Annotated[
         int | None, typer.Option(help="One more fold held back, to look at on the way (early stopping).")
@@ -69,15 +67,16 @@ def train(
     if resume:
         if recipe or overrides or all_folds or fold is not None or validation_fold is not None:
             raise EarshotError("--resume goes on with the recipe and folds of the run: give it --out and --data only")
-        _train_to_the_end(_resumed(out, data, cache, where))
+        _train_to_the_end(_resumed(out, data, cache, where), data)
         return
     if all_folds and fold is not None:
         raise EarshotError("--all-folds holds nothing out: leave --fold out")
+    _make_folder(out)
     _refuse_to_overwrite(out)
     chosen = _recipe(recipe or _DEFAULT_RECIPE, overrides)
     held_out = frozenset() if all_folds else frozenset({1 if fold is None else fold})
     looked_at = frozenset() if validation_fold is None else frozenset({validation_fold})
-    _train_to_the_end(Run(chosen, _sounds(data, chosen, cache).split(held_out, looked_at), out, where))
+    _train_to_the_end(Run(chosen, _sounds(data, chosen, cache).split(held_out, looked_at), out, where), data)
 
 
 def crossval(
@@ -104,6 +103,7 @@ def crossval(
 
     chosen = _recipe(recipe, overrides)
     numbers = None if folds is None else _fold_numbers(folds)
+    _make_folder(out)
     sounds = _sounds(data, chosen, cache)
 
     with _stopping_politely(f"the same command goes on with {out}") as stop:
@@ -158,16 +158,18 @@ def shrink(
     """Store a model's weights as float16: half the bytes, answers equal but for rounding."""
     from training.checkpoint import load_model, save_model
 
+    if out.exists():
+        raise EarshotError(f"{out} is there already: choose another name")
     model, facts = load_model(_model_file(checkpoint))
     save_model(out, model, facts, half=True)
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.2f} MB")
 
 
 def recipes(
-    name: Annotated[str | None, typer.Argument(help="Show every field of this one, and what it means.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Write this one in full.")] = None,
     overrides: SetOption = None,
 ) -> None:
-    """List the recipes, or every field of one: what can be given to --set."""
+    """List the recipes, or write one in full, every field with its meaning, as a file of your own could look."""
     from training.recipe import shipped_recipes
     from training.tables import show_recipe, show_recipes
 
@@ -198,9 +200,11 @@ def throughput(
 
 
 def _resumed(out: Path, data: Path, cache: Path | None, device: "torch.device") -> "Run":
-    from training.checkpoint import STATE_FILE, load_state
+    from training.checkpoint import MODEL_FILE, STATE_FILE, load_state
     from training.loop import Run
 
+    if (out / MODEL_FILE).exists():
+        raise EarshotError(f"{out} is finished: judge it with earshot evaluate --checkpoint {out}")
     state = load_state(out / STATE_FILE)
     facts = state.facts
     sounds = _sounds(data, facts.recipe, cache)
@@ -214,6 +218,14 @@ def _model_file(checkpoint: Path) -> Path:
     return checkpoint / MODEL_FILE if checkpoint.is_dir() else checkpoint
 
 
+def _make_folder(out: Path) -> None:
+    """Early: what cannot be written must not be found out after an hour."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EarshotError(f"--out {out}: no folder can be made there ({error.strerror})") from error
+
+
 def _refuse_to_overwrite(out: Path) -> None:
     from training.checkpoint import MODEL_FILE, STATE_FILE
 
@@ -221,13 +233,13 @@ def _refuse_to_overwrite(out: Path) -> None:
         raise EarshotError(f"{out} holds a run already: go on with it by --resume, or choose another --out")
 
 
-def _train_to_the_end(run: "Run") -> None:
+def _train_to_the_end(run: "Run", data: Path) -> None:
     from training.console import ConsoleObserver
     from training.tables import show_finish
     from training.tensorboard import TensorBoardObserver
 
     observers = (ConsoleObserver(run.recipe.name), TensorBoardObserver(run.folder))
-    with _stopping_politely(f"earshot train --resume --out {run.folder} goes on") as stop:
+    with _stopping_politely(f"go on with: earshot train --resume --data {data} --out {run.folder}") as stop:
         started = time.perf_counter()
         facts = run.train(observers, stop)
     show_finish(facts, run, time.perf_counter() - started)
@@ -274,6 +286,6 @@ def _sounds(data: Path, recipe: "Recipe", cache: Path | None, known: tuple[str, 
 
 def _fold_numbers(text: str) -> list[int]:
     try:
-        return [int(word) for word in text.split(",")]
+        return list(dict.fromkeys(int(word) for word in text.split(",")))
     except ValueError as error:
         raise EarshotError(f"--folds {text}: expected numbers with commas between, as in 1,2,3") from error

@@ -10,6 +10,7 @@ Frames lie wholly inside the window; nothing is padded, so nothing is invented a
 
 import copy
 import math
+import warnings
 from collections.abc import Iterable
 from typing import Literal, Self
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
+from contract.errors import EarshotError
 from training.torchaudio_shim import torchaudio
 
 _LOG10_SCALE = 10.0 / math.log(10.0)  # natural logarithm of a power → decibel
@@ -27,7 +29,7 @@ _LOG10_SCALE = 10.0 / math.log(10.0)  # natural logarithm of a power → decibel
 class FrontEndConfig(BaseModel):
     """What the network sees of a sound."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     kind: Literal["logmel", "mfcc"] = "logmel"
     """Mel energies in decibels, or their cosine transform."""
@@ -50,6 +52,10 @@ class FrontEndConfig(BaseModel):
     def _consistent(self) -> Self:
         if self.fmin >= self.fmax:
             raise ValueError(f"fmin ({self.fmin} Hz) must lie below fmax ({self.fmax} Hz)")
+        if self.hop > self.n_fft:
+            raise ValueError(
+                f"hop ({self.hop}) must not exceed n_fft ({self.n_fft}): sound between frames is not heard"
+            )
         if self.kind == "mfcc" and self.n_mfcc > self.n_mels:
             raise ValueError(f"n_mfcc ({self.n_mfcc}) cannot exceed n_mels ({self.n_mels})")
         return self
@@ -181,13 +187,13 @@ def mel_centres(config: FrontEndConfig) -> NDArray[np.float64]:
 
 
 def _mel_filters(config: FrontEndConfig, sample_rate: int) -> Tensor:
-    filters: Tensor = torchaudio.functional.melscale_fbanks(
-        config.n_fft // 2 + 1,
-        config.fmin,
-        config.fmax,
-        config.n_mels,
-        sample_rate,
-        norm=None,
-        mel_scale="htk",
-    )
+    with warnings.catch_warnings(action="ignore"):  # of bands without a frequency, which are refused below
+        filters: Tensor = torchaudio.functional.melscale_fbanks(
+            config.n_fft // 2 + 1, config.fmin, config.fmax, config.n_mels, sample_rate, norm=None, mel_scale="htk"
+        )
+    if not filters.any(dim=0).all():
+        raise EarshotError(
+            f"front_end.n_mels: {config.n_mels} bands are too narrow for frames of {config.n_fft} samples: "
+            "lower n_mels, or raise n_fft"
+        )
     return filters

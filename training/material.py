@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -118,4 +118,12 @@ def load_sounds(
         raise DatasetError(f"{data} has one class only ({dataset.labels[0]}): there is nothing to tell apart")
     audio = recipe.audio
     cache = open_cache(dataset, audio.sample_rate, audio.window_samples, cache_folder, progress)
-    return Sounds(dataset, cache)
+    return _readable(Sounds(dataset, cache))
+
+
+def _readable(sounds: Sounds) -> Sounds:
+    """Without the clips that could not be decoded: made-up folds would be uneven with them."""
+    readable = np.unique(sounds.cache.clip)
+    clips = tuple(sounds.dataset.clips[i] for i in readable)
+    clip = np.searchsorted(readable, sounds.cache.clip)
+    return Sounds(replace(sounds.dataset, clips=clips), replace(sounds.cache, clip=clip))

@@ -19,7 +19,7 @@ AtLeastOne = Annotated[int, Field(ge=1)]
 class ModelConfig(BaseModel):
     """Shape of the network."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     widths: tuple[AtLeastOne, ...] = Field(default=(32, 64, 128, 256), min_length=1)
     """Channels of each stage."""

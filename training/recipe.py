@@ -4,11 +4,15 @@ Recipes are TOML files in `training/recipes/`, or anywhere. Each field can be ov
 `--set section.field=value`. The resolved recipe travels with every checkpoint.
 """
 
+import re
 import tomllib
+from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from contract.errors import EarshotError
 from training.augment import Mixing, SpecAugment, WaveAugment
@@ -16,6 +20,7 @@ from training.frontend import FrontEndConfig
 from training.model import ModelConfig
 
 _SHIPPED = Path(__file__).parent / "recipes"
+_SHORT = 60  # letters of a wrong value that a message can bear
 
 
 class RecipeError(EarshotError):
@@ -23,7 +28,7 @@ class RecipeError(EarshotError):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class AudioConfig(_Section):
@@ -57,7 +62,7 @@ Decay = Annotated[float, Field(ge=0, lt=1)]
 class OptimiserConfig(_Section):
     """AdamW under a one-cycle schedule."""
 
-    lr: float = Field(default=3e-3, gt=0)
+    lr: float = Field(default=3e-3, gt=0, le=1)
     """Highest learning rate of the cycle."""
     weight_decay: float = Field(default=0.05, ge=0)
     """Pull towards zero; not applied to norms and biases."""
@@ -131,6 +136,8 @@ def shipped_recipes() -> list[str]:
 def load_recipe(name_or_path: str, overrides: list[str] | None = None) -> Recipe:
     """The recipe of this name or in this file, with `section.field=value` overrides applied."""
     path = Path(name_or_path) if name_or_path.endswith(".toml") else _SHIPPED / f"{name_or_path}.toml"
+    if not path.is_file() and name_or_path.endswith(".toml"):
+        raise RecipeError(f"no file {name_or_path}")
     if not path.is_file():
         known = ", ".join(shipped_recipes())
         raise RecipeError(f"no recipe {name_or_path!r}: name one of {known}, or a .toml file")
@@ -138,28 +145,29 @@ def load_recipe(name_or_path: str, overrides: list[str] | None = None) -> Recipe
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is not TOML: {error}") from error
-    content.setdefault("name", path.stem)
+    content.setdefault("name", re.sub(r"[^a-z0-9._-]+", "-", path.stem.lower()).strip("-._"))
     for override in overrides or []:
         _override(content, override)
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        raise RecipeError(f"recipe {name_or_path}: {_first_problem(error)}") from error
+        raise RecipeError(f"recipe {name_or_path}: {_problems(error)}") from error
 
 
 def flat_fields(recipe: Recipe) -> dict[str, Any]:
     """Every field by the dotted name that `--set` takes."""
-    return dict(_flatten("", recipe.model_dump(mode="json")))
+    return {name: value for name, value, _ in described_fields(recipe)}
 
 
-def _flatten(prefix: str, content: dict[str, Any]) -> list[tuple[str, Any]]:
-    fields: list[tuple[str, Any]] = []
-    for key, value in content.items():
-        if isinstance(value, dict):
-            fields.extend(_flatten(f"{prefix}{key}.", value))
+def described_fields(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any, str]]:
+    """Every field: its dotted name, its value as a file writes it, and what it means."""
+    written = section.model_dump(mode="json")
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield from described_fields(value, f"{prefix}{name}.")
         else:
-            fields.append((prefix + key, value))
-    return fields
+            yield prefix + name, written[name], " ".join((field.description or "").split())
 
 
 def _override(content: dict[str, Any], override: str) -> None:
@@ -167,6 +175,8 @@ def _override(content: dict[str, Any], override: str) -> None:
     if not equals:
         raise RecipeError(f"--set {override}: expected section.field=value, as in --set loop.epochs=20")
     *sections, field = dotted.strip().split(".")
+    if not field:
+        raise RecipeError(f"--set {override}: no field is named; expected section.field=value")
     for section in sections:
         content = content.setdefault(section, {})
         if not isinstance(content, dict):
@@ -182,8 +192,16 @@ def _parse_value(text: str) -> object:
         return text
 
 
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    where = ".".join(str(part) for part in problem["loc"])
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{where}: {message} (got {problem['input']!r})" if where else message
+def _problems(error: ValidationError) -> str:
+    return "; ".join(_problem(entry) for entry in error.errors())
+
+
+def _problem(entry: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in entry["loc"])
+    if entry["type"] == "extra_forbidden":
+        known = [name for name, _, _ in described_fields(Recipe(name="any"))]
+        near = get_close_matches(where, known, n=1)
+        return f"{where}: no such field" + (f"; did you mean {near[0]}?" if near else "")
+    message = entry["msg"].removeprefix("Value error, ")
+    got = repr(entry["input"])
+    return f"{where}: {message}" + (f" (got {got})" if len(got) <= _SHORT else "") if where else message

@@ -1,10 +1,10 @@
 """Tables at the end of a command: accuracy, classes, folds, quality of data, recipes."""
 
+import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
-from pydantic import BaseModel
 from rich.table import Table
 from rich.text import Text
 
@@ -16,7 +16,7 @@ from training.evaluation import ClassReport, Predictions, class_reports
 from training.loop import Run
 from training.material import Material
 from training.provenance import machine
-from training.recipe import Recipe
+from training.recipe import Recipe, described_fields
 from training.throughput import Throughput
 
 _NAMES_SHOWN = 5
@@ -97,11 +97,10 @@ def show_recipes(recipes: list[Recipe]) -> None:
 
 
 def show_recipe(recipe: Recipe) -> None:
-    """Every field as `--set` takes it, its value here, and what it means."""
-    table = Table("field", "value", "meaning", title=recipe.name)
-    for name, value, meaning in _fields("", recipe):
-        table.add_row(name, str(value), meaning)
-    console.print(table)
+    """The recipe in full, as a TOML file with every field in its dotted form, which is what `--set` takes."""
+    for name, value, meaning in described_fields(recipe):
+        line = f"{name} = {json.dumps(value)}" if value is not None else f"# {name} = …"
+        console.print(Text.assemble(line, (f"  # {meaning}", "dim")), soft_wrap=True)
 
 
 def show_crossval(result: CrossValidation) -> None:
@@ -146,17 +145,6 @@ def _wilson(share: float, count: int) -> tuple[float, float]:
     centre = (share + z2 / 2) / (1 + z2)
     half = _CONFIDENCE * math.sqrt(share * (1 - share) / count + z2 / (4 * count)) / (1 + z2)
     return centre - half, centre + half
-
-
-def _fields(prefix: str, section: BaseModel) -> Iterator[tuple[str, object, str]]:
-    """Dotted name, value as a recipe file writes it, and meaning."""
-    written = section.model_dump(mode="json")
-    for name, field in type(section).model_fields.items():
-        value = getattr(section, name)
-        if isinstance(value, BaseModel):
-            yield from _fields(f"{prefix}{name}.", value)
-        else:
-            yield prefix + name, written[name], " ".join((field.description or "").split())
 
 
 def _folds(numbers: Sequence[int]) -> str:

@@ -108,13 +108,24 @@ def first_epoch_said(lines: IO[str]) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("epoch"))
 
 
-def test_ctrl_c_saves_and_resume_goes_on(home: Path, esc10_mini: Path) -> None:
+@pytest.fixture(scope="module")
+def cut(home: Path, esc10_mini: Path) -> str:
+    """The folder of a run that Ctrl-C stopped, and what it said."""
     endless = ("train", "tiny.toml", "--out", "cut", "-s", "loop.epochs=500", "-s", "loop.evaluate_every=1")
     with started(home, esc10_mini, *endless) as (process, lines):
         assert first_epoch_said(lines) == 1
         process.send_signal(signal.SIGINT)
-        assert "stopped and saved" in lines.read()
+        said = lines.read()
         assert process.wait(60) == 130
+    return said
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(cut: str, esc10_mini: Path) -> None:
+    assert f"stopped and saved; go on with: earshot train --resume --data {esc10_mini} --out cut" in cut
+
+
+@pytest.mark.usefixtures("cut")
+def test_a_run_is_not_overwritten_but_resumed(home: Path, esc10_mini: Path) -> None:
     refused = earshot(home, esc10_mini, "train", "tiny.toml", "--out", "cut", status=1)
     assert "holds a run already: go on with it by --resume" in refused
     with started(home, esc10_mini, "train", "--resume", "--out", "cut") as (process, lines):
@@ -134,8 +145,14 @@ def test_crossval_prints_folds_and_mean(home: Path, esc10_mini: Path) -> None:
 def test_recipes_explain_every_field(home: Path, esc10_mini: Path) -> None:
     assert "esc50-resnet" in earshot(home, esc10_mini, "recipes")
     said = earshot(home, esc10_mini, "recipes", "esc50-resnet")
-    assert "optimiser.weight_decay" in said
-    assert "not applied to norms and biases" in said
+    assert "optimiser.weight_decay = 0.05  # Pull towards zero; not applied to norms and biases." in said
+
+
+def test_a_recipe_written_in_full_is_a_recipe(home: Path, esc10_mini: Path) -> None:
+    said = earshot(home, esc10_mini, "recipes", "esc50-resnet", "-s", "loop.epochs=7")
+    (home / "full.toml").write_text(said)
+    assert "loop.epochs = 7" in said
+    assert earshot(home, esc10_mini, "recipes", "full.toml") == said
 
 
 def test_throughput_is_reported(home: Path, esc10_mini: Path) -> None:
@@ -180,6 +197,10 @@ def test_augmentations_can_be_heard_and_seen(home: Path, esc10_mini: Path) -> No
             "loop.epochs: Input should be a valid integer",
         ),
         (("train", "--out", "none", "--resume"), "no such checkpoint"),
+        (("train", "--out", "run", "--resume"), "run is finished: judge it with earshot evaluate"),
+        (("train", "tiny.toml", "--out", "tiny.toml/x"), "--out tiny.toml/x: no folder can be made there"),
+        (("evaluate", "--checkpoint", "cut/state.safetensors"), "that is called model.safetensors"),
+        (("shrink", "run", "tiny.toml"), "tiny.toml is there already"),
         (("train", "tiny.toml", "--out", "none", "--resume"), "give it --out and --data only"),
         (("train", "tiny.toml", "--out", "x", "--device", "tpu"), "--device tpu: cpu or cuda"),
         (("evaluate", "--checkpoint", "tiny.toml"), "is damaged or no checkpoint"),
@@ -189,6 +210,7 @@ def test_augmentations_can_be_heard_and_seen(home: Path, esc10_mini: Path) -> No
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
+@pytest.mark.usefixtures("run", "cut")
 def test_mistakes_get_one_sentence(home: Path, esc10_mini: Path, words: tuple[str, ...], sentence: str) -> None:
     said = earshot(home, esc10_mini, *words, status=1)
     assert sentence in said

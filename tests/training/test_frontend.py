@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from contract.audio import decode
+from contract.errors import EarshotError
 from training.frontend import FrontEndConfig, LogMel, build_frontend, mel_centres
 from training.torchaudio_shim import torchaudio
 
@@ -140,6 +141,11 @@ def test_a_tone_is_loudest_in_the_band_that_is_called_by_it() -> None:
     tone = torch.sin(2 * torch.pi * 3000 * torch.arange(RATE) / RATE)
     loudest = int(build_frontend(config, RATE).decibels(tone[None])[0].mean(1).argmax())
     assert abs(mel_centres(config)[loudest] - 3000) < 120
+
+
+def test_more_bands_than_frequencies_are_refused() -> None:
+    with pytest.raises(EarshotError, match="1000 bands are too narrow for frames of 1024 samples: lower n_mels"):
+        build_frontend(FrontEndConfig(n_mels=1000), RATE)
 
 
 def test_bands_above_half_the_sample_rate_are_refused() -> None:

@@ -41,6 +41,20 @@ def test_the_fingerprint_tells_splits_apart(sounds: Sounds) -> None:
     assert sounds.split(frozenset({1})).fingerprint() in prints
 
 
+def test_folds_are_made_of_what_can_be_read(esc10_mini: Path, tiny: Recipe, tmp_path: Path) -> None:
+    clips = sorted((esc10_mini / "audio").glob("*.ogg"))
+    for number, clip in enumerate(clips):
+        folder = tmp_path / "mine" / ("high" if clip.stem.endswith(("-1", "-21")) else "low")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number}.ogg").write_bytes(clip.read_bytes())
+    for number in range(5):
+        (tmp_path / "mine" / "low" / f"broken-{number}.ogg").write_bytes(b"no sound")
+    sounds = load_sounds(tmp_path / "mine", tiny, cache_folder=tmp_path)
+    assert len(sounds.warnings) == 5
+    for fold in (1, 2, 3, 4, 5):
+        assert sorted(sounds.split(frozenset({fold})).held_out.labels) == [0] * 4 + [1] * 4
+
+
 def test_a_recipe_may_ask_for_some_classes_only(esc10_mini: Path, tiny: Recipe, tmp_path: Path) -> None:
     recipe = tiny.model_copy(update={"labels": ("rain", "dog")})
     sounds = load_sounds(esc10_mini, recipe, cache_folder=tmp_path)

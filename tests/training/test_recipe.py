@@ -61,7 +61,10 @@ def test_a_recipe_survives_json() -> None:
     [
         ("loop.epochs", "expected section.field=value"),
         ("loop.epochs=0", "loop.epochs: .*greater than or equal to 1"),
-        ("loop.speed=3", "loop.speed: Extra inputs"),
+        ("loop.epoch=3", "loop.epoch: no such field; did you mean loop.epochs?"),
+        ("=3", "no field is named"),
+        ("optimiser.lr=inf", "optimiser.lr: "),
+        ("front_end.hop=2000", r"hop \(2000\) must not exceed n_fft \(1024\)"),
         ("name.first=a", "name is a value, not a section"),
         ("front_end.fmax=20000", "above half of audio.sample_rate"),
         ("front_end.fmin=17000", "fmin .* must lie below fmax"),
@@ -75,6 +78,21 @@ def test_a_recipe_survives_json() -> None:
 def test_mistakes_are_named(override: str, words: str) -> None:
     with pytest.raises(RecipeError, match=words):
         load_recipe("esc50-resnet", [override])
+
+
+def test_all_mistakes_are_named_at_once() -> None:
+    with pytest.raises(RecipeError, match=r"loop.epochs: .*; loop.seed: "):
+        load_recipe("esc50-resnet", ["loop.epochs=0", "loop.seed=-1"])
+
+
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(RecipeError, match=r"no file mine\.toml"):
+        load_recipe("mine.toml")
+
+
+def test_any_file_name_makes_a_name(tmp_path: Path) -> None:
+    (tmp_path / "My Recipe.toml").touch()
+    assert load_recipe(str(tmp_path / "My Recipe.toml")).name == "my-recipe"
 
 
 def test_an_unknown_recipe_lists_those_there_are() -> None:
