@@ -139,16 +139,21 @@ def _load_class_folders(root: Path) -> Dataset:
     clips = (
         Clip(path, label, _source_of(path, root)) for label, folder in enumerate(filled) for path in files[folder]
     )
-    empty = [folder.name for folder in folders if not files[folder]]
-    warnings = (f"{root}: no audio in the class folder {_some(empty)}; left out",) if empty else ()
-    return Dataset(root.resolve().name, tuple(folder.name for folder in filled), tuple(clips), warnings)
+    warnings = []
+    if empty := [folder.name for folder in folders if not files[folder]]:
+        warnings.append(f"{root}: no audio in the class folder {_some(empty)}; left out")
+    if loose := [path.name for path in sorted(root.iterdir()) if _is_audio(path)]:
+        warnings.append(f"{root}: {_some(loose)} lies in no class folder; left out")
+    return Dataset(root.resolve().name, tuple(folder.name for folder in filled), tuple(clips), tuple(warnings))
 
 
 def _audio_files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if _is_audio(path)]
+
+
+def _is_audio(path: Path) -> bool:
     """Not the hidden ones: macOS leaves `._dog.wav` beside `dog.wav`."""
-    return [
-        path for path in sorted(folder.rglob("[!.]*")) if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
-    ]
+    return path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def _source_of(path: Path, root: Path) -> str:

@@ -238,3 +238,13 @@ def test_clips_of_classes_that_a_model_does_not_know_are_left_out(esc10_mini: Pa
 def test_data_of_which_a_model_knows_nothing_is_refused(esc10_mini: Path) -> None:
     with pytest.raises(DatasetError, match="has no class that the model knows; it has dog"):
         load_dataset(esc10_mini).as_known_to(("wolf",))
+
+
+def test_sounds_beside_the_class_folders_are_named(tmp_path: Path) -> None:
+    for name in ("dog/a.wav", "cat/b.wav", "stray.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    dataset = load_dataset(tmp_path)
+
+    assert len(dataset.clips) == 2
+    assert "stray.wav lies in no class folder; left out" in dataset.warnings[0]
