@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+import torch
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -20,6 +21,7 @@ from rich.text import Text
 
 from training.data.progress import Progress as Report
 from training.loop import Run
+from training.model import multiply_accumulates
 from training.observers import Look, Observer, StepReport
 
 console = Console(highlight=False, markup=False)  # names of files and classes are no markup
@@ -49,10 +51,13 @@ class ConsoleObserver(Observer):
         for remark in material.notes:
             note(remark)
         parameters = sum(p.numel() for p in run.model.parameters())
+        asked = run.average.module  # the model itself would take the silence below for a batch to learn from
+        silence = torch.zeros(1, run.recipe.audio.window_samples, device=run.device)
+        operations = multiply_accumulates(asked.network, asked.frontend(silence))
         console.print(
             f"{self._title}: {len(material.train)} windows to learn from, {len(material.held_out)} held out, "
-            f"{len(material.dataset.labels)} classes, {parameters / 1e6:.2f} M parameters, "
-            f"{run.precision} on {run.device.type}"
+            f"{len(material.dataset.labels)} classes; {parameters / 1e6:.2f} M parameters, "
+            f"{operations / 1e9:.2f} GMAC, {run.precision} on {run.device.type}"
         )
         self._per_epoch = run.pipeline.steps_per_epoch
         self._task = self._progress.add_task("steps", total=run.total_steps, completed=run.step, state="")
