@@ -75,4 +75,4 @@ def test_clips_of_a_held_out_recording_are_not_learned_from(esc50: Path) -> None
     held_out = {material.dataset.clips[i].source for i in material.held_out.clips}
     assert not learned & held_out
     assert len(material.held_out) == 400
-    assert any("share a recording with the fold held out" in note for note in material.notes)
+    assert any("share a recording with a fold held out" in note for note in material.notes)
