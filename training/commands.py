@@ -144,7 +144,8 @@ def evaluate(
     if not folds:
         raise EarshotError(f"{path} has learned from every fold: name the --fold to ask it about all the same")
     where = device_named(device)
-    material = _sounds(data, facts.recipe, cache, facts.labels).split(frozenset(folds))
+    looked_at = frozenset(facts.validation_folds) - frozenset(folds)
+    material = _sounds(data, facts.recipe, cache, facts.labels).split(frozenset(folds), looked_at)
     answers = predict(model.to(where), material.held_out, where)
     if predictions:
         save_predictions(predictions, answers, material.dataset, material.folds)

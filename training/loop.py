@@ -64,6 +64,7 @@ class Run:
             raise EarshotError("loop.patience needs a fold to look at that is not the test fold: --validation-fold")
         repeatable(recipe.loop.deterministic)
         self.recipe, self.material, self.folder, self.device = recipe, material, folder, device
+        self.split = material.fingerprint()
         self.commit = source_commit()  # now: the checkout may change while the run goes on
         asked = state.progress.precision if state else recipe.loop.precision
         self.precision = resolve_precision(asked, device)
@@ -207,7 +208,7 @@ class Run:
             dataset=self.material.dataset.name,
             held_out_folds=self.material.held_out_folds,
             validation_folds=self.material.validation_folds,
-            split=self.material.fingerprint(),
+            split=self.split,
             epochs=self.step / self.pipeline.steps_per_epoch,
             commit=self.commit,
             metrics=metrics,
@@ -221,7 +222,7 @@ class Run:
         self.model.frontend.fit_normalisation(as_waves(train.samples[part], self.device) for part in batches)
 
     def _restore(self, state: RunState) -> None:
-        if state.facts.split != self.material.fingerprint():
+        if state.facts.split != self.split:
             raise CheckpointError(
                 f"{self.folder} was trained on other clips or another split: resume with the data as it was"
             )

@@ -78,7 +78,7 @@ class Sounds:
         inner = split_by_fold(self.dataset, held_out | validation)
         looked_at = tuple(set(split.train) - set(inner.train) - set(inner.dropped))
         notes = notes_on_sources(self.dataset)
-        if dropped := len(split.dropped) + len(set(inner.dropped) - set(split.dropped)):
+        if dropped := len({*split.dropped, *inner.dropped}):
             notes.append(f"{dropped} clips share a recording with a fold held out: not learned from.")
         held_out_windows = self._windows(split.held_out)
         if held_out and not len(held_out_windows):
@@ -118,12 +118,12 @@ def load_sounds(
         raise DatasetError(f"{data} has one class only ({dataset.labels[0]}): there is nothing to tell apart")
     audio = recipe.audio
     cache = open_cache(dataset, audio.sample_rate, audio.window_samples, cache_folder, progress)
-    return _readable(Sounds(dataset, cache))
+    readable = np.unique(cache.clip)
+    heard = replace(dataset, clips=tuple(dataset.clips[i] for i in readable))
+    return Sounds(_with_folds(heard), replace(cache, clip=np.searchsorted(readable, cache.clip)))
 
 
-def _readable(sounds: Sounds) -> Sounds:
-    """Without the clips that could not be decoded: made-up folds would be uneven with them."""
-    readable = np.unique(sounds.cache.clip)
-    clips = tuple(sounds.dataset.clips[i] for i in readable)
-    clip = np.searchsorted(readable, sounds.cache.clip)
-    return Sounds(replace(sounds.dataset, clips=clips), replace(sounds.cache, clip=clip))
+def _with_folds(dataset: Dataset) -> Dataset:
+    """Folds made once, and of clips that can be decoded: with the others they would be uneven."""
+    folds = zip(dataset.clips, folds_of(dataset), strict=True)
+    return replace(dataset, clips=tuple(replace(clip, fold=fold) for clip, fold in folds))

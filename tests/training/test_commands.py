@@ -77,6 +77,14 @@ def test_evaluate_repeats_the_accuracy_of_the_run(run: Path, home: Path, esc10_m
     assert "has learned from" not in said
 
 
+def test_a_validation_fold_raises_no_doubt_about_the_clips(home: Path, esc10_mini: Path) -> None:
+    words = ("--fold", "1", "--validation-fold", "2", "-s", "loop.epochs=1")
+    earshot(home, esc10_mini, "train", "tiny.toml", "--out", "validated", *words)
+    said = earshot(home, esc10_mini, "evaluate", "--checkpoint", "validated")
+    assert "fold 1: accuracy" in said
+    assert "note" not in said
+
+
 def test_a_shrunk_model_gives_the_same_answers(run: Path, home: Path, esc10_mini: Path) -> None:
     assert "MB" in earshot(home, esc10_mini, "shrink", str(run), "small.safetensors")
     assert (home / "small.safetensors").stat().st_size < 0.7 * (run / "model.safetensors").stat().st_size

@@ -8,12 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from contract.audio import AudioError, decode
 from contract.errors import EarshotError
 from training.augment.rows import SILENCE, FractionRange, SecondsRange, at_level_of, uniform
 from training.augment.sizes import fast_length
 from training.augment.waveform import WaveTransform
-from training.data.dataset import AUDIO_SUFFIXES
+from training.data.audio_files import decode_named, is_audio
 
 LONGEST_IMPULSE_S = 3.0
 """Measured responses are cut here; the transform of every row is as long as the clip and the longest one."""
@@ -53,7 +52,7 @@ class Reverb(WaveTransform):
 @lru_cache(maxsize=4)
 def measured_impulses(folder: Path, sample_rate: int, device: str = "cpu") -> Tensor:
     """The folder's responses `[N, L]` in order of name, from their direct sound on, of unit energy."""
-    files = [path for path in sorted(folder.glob("[!.]*")) if path.suffix.lower() in AUDIO_SUFFIXES]
+    files = [path for path in sorted(folder.glob("*")) if is_audio(path)]
     if not files:
         raise EarshotError(f"{folder} holds no impulse response: expected audio files in this folder")
     impulses = [_read_impulse(file, sample_rate) for file in files]
@@ -62,10 +61,7 @@ def measured_impulses(folder: Path, sample_rate: int, device: str = "cpu") -> Te
 
 
 def _read_impulse(file: Path, sample_rate: int) -> Tensor:
-    try:
-        samples = decode(file, sample_rate)
-    except AudioError as error:
-        raise EarshotError(f"{file}: {error}") from error
+    samples = decode_named(file, sample_rate)
     direct = int(np.abs(samples).argmax())
     return torch.from_numpy(samples[direct : direct + round(LONGEST_IMPULSE_S * sample_rate)].copy())
 

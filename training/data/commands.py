@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from contract.audio import AudioError, Waveform, decode
-from contract.errors import EarshotError
+from training.data.audio_files import decode_named
 
 DataOption = Annotated[
     Path,
@@ -72,15 +71,7 @@ def augment(
     from training.recipe import load_recipe
 
     chosen = load_recipe(recipe)
-    sound = _decode_named(clip, chosen.audio.sample_rate)
-    other = _decode_named(partner, chosen.audio.sample_rate) if partner else None
+    sound = decode_named(clip, chosen.audio.sample_rate)
+    other = decode_named(partner, chosen.audio.sample_rate) if partner else None
     for path in render(sound, chosen, out, seed, other):
         typer.echo(str(path))
-
-
-def _decode_named(path: Path, sample_rate: int) -> Waveform:
-    """The sound of this file; an error tells which file it is about."""
-    try:
-        return decode(path, sample_rate)
-    except AudioError as error:
-        raise EarshotError(f"{path}: {error}") from error

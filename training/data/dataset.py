@@ -6,10 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contract.errors import EarshotError
+from training.data.audio_files import is_audio
 
-_LOSSLESS = {".wav", ".flac", ".aif", ".aiff", ".aifc", ".au", ".caf"}
-_LOSSY = {".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".mp4", ".3gp", ".wma", ".webm"}
-AUDIO_SUFFIXES = frozenset(_LOSSLESS | _LOSSY)
 _ESC_COLUMNS = frozenset(("filename", "fold", "target", "category"))
 _ESC_NAME = re.compile(r"\d+-(?P<source>\d+)-[A-Z]+-\d+")
 _NAMES_IN_MESSAGE = 5
@@ -28,7 +26,7 @@ class Clip:
     source: str
     """The recording it was cut from: clips of one source never stand on both sides of a split."""
     fold: int | None = None
-    """The official fold, where the data set has one."""
+    """Where the data set has official ones, or once folds were made."""
 
 
 @dataclass(frozen=True)
@@ -142,18 +140,13 @@ def _load_class_folders(root: Path) -> Dataset:
     warnings = []
     if empty := [folder.name for folder in folders if not files[folder]]:
         warnings.append(f"{root}: no audio in the class folder {_some(empty)}; left out")
-    if loose := [path.name for path in sorted(root.iterdir()) if _is_audio(path)]:
+    if loose := [path.name for path in sorted(root.iterdir()) if is_audio(path)]:
         warnings.append(f"{root}: {_some(loose)} lies in no class folder; left out")
     return Dataset(root.resolve().name, tuple(folder.name for folder in filled), tuple(clips), tuple(warnings))
 
 
 def _audio_files(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.rglob("*")) if _is_audio(path)]
-
-
-def _is_audio(path: Path) -> bool:
-    """Not the hidden ones: macOS leaves `._dog.wav` beside `dog.wav`."""
-    return path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    return [path for path in sorted(folder.rglob("*")) if is_audio(path)]
 
 
 def _source_of(path: Path, root: Path) -> str:
