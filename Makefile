@@ -20,7 +20,7 @@ setup: $(VENV)/.ready  ## create .venv with everything for training and developm
 $(VENV)/.ready: pyproject.toml requirements/constraints.txt requirements/torch.txt
 	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
 	$(if $(TORCH),$(RUN)/pip install -q --no-deps -r $(TORCH))
-	$(RUN)/pip install -q -c requirements/constraints.txt -e '.[train,dev]'
+	$(RUN)/pip install -q -c requirements/constraints.txt -e '.[export,dev]'
 	touch $@
 
 test: setup  ## lint, types and every test that needs no data set and no GPU

@@ -1,0 +1,1 @@
+"""From a checkpoint to a bundle: one graph from waveform to scores, in several precisions, each proven equal."""
