@@ -1,5 +1,6 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,3 +17,22 @@ def replacing(file: Path) -> Iterator[Path]:
         aside.replace(file)
     finally:
         aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """The same for a folder: what stood there before is gone only once the new one is whole."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    mark = token_hex(4)
+    aside, before = folder.with_name(f".{folder.name}.{mark}.partial"), folder.with_name(f".{folder.name}.{mark}.old")
+    aside.mkdir()
+    try:
+        yield aside
+        if folder.exists():
+            folder.rename(before)
+        aside.rename(folder)
+    finally:
+        if before.exists() and not folder.exists():
+            before.rename(folder)
+        shutil.rmtree(before, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)

@@ -4,6 +4,7 @@ Both are safetensors with their facts as JSON in the header: nothing is ever unp
 all, so a run that is killed while saving leaves the last good one.
 """
 
+import copy
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +109,14 @@ def load_model(path: Path) -> tuple[Classifier, ModelFacts]:
     except RuntimeError as error:
         raise CheckpointError(f"{path}: its weights do not fit the recipe that it names ({error})") from error
     return model.eval(), facts
+
+
+def with_half_weights(model: Classifier) -> Classifier:
+    """A copy as it comes back from a file that keeps its weights as float16."""
+    twin = copy.deepcopy(model)
+    tensors = {name: _restored(_stored(name, tensor, half=True)) for name, tensor in model.state_dict().items()}
+    twin.load_state_dict(tensors)
+    return twin
 
 
 def save_state(path: Path, state: RunState) -> None:

@@ -1,6 +1,6 @@
 """What a person at a terminal sees while training goes on: a bar with the time that is left."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import torch
@@ -96,6 +96,16 @@ def counting(what: str) -> AbstractContextManager[Report]:
 def transferring(what: str) -> AbstractContextManager[Report]:
     """A bar for bytes on their way."""
     return _bar(what, DownloadColumn(), TransferSpeedColumn())
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str], None]]:
+    """For work in steps of unknown length: what is being done, turning; where nobody looks, one line for each."""
+    if not console.is_terminal:
+        yield lambda stage: console.print(stage, soft_wrap=True)
+        return
+    with console.status("") as status:
+        yield status.update
 
 
 @contextmanager

@@ -2,13 +2,14 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.cache import WindowCache, open_cache
+from training.data.cache import FULL_SCALE, WindowCache, open_cache
 from training.data.dataset import Dataset, DatasetError, load_dataset
 from training.data.progress import Progress, silent
 from training.data.splits import folds_of, notes_on_sources, split_by_fold
@@ -29,6 +30,17 @@ class WindowSet:
 
     def __len__(self) -> int:
         return len(self.windows)
+
+    def some(self, count: int) -> "WindowSet":
+        """So many of them (or all, where there are fewer), evenly spread."""
+        chosen = np.linspace(0, len(self) - 1, min(count, len(self))).astype(np.int64)
+        return WindowSet(self.samples, self.windows[chosen], self.labels[chosen], self.clips[chosen])
+
+    def waves(self, batch: int) -> Iterator[NDArray[np.float32]]:
+        """[batch, window_samples] between −1 and 1, one batch after the other; the last may be smaller."""
+        for start in range(0, len(self), batch):
+            samples = self.samples[self.windows[start : start + batch]]
+            yield samples.astype(np.float32) / np.float32(FULL_SCALE)
 
 
 @dataclass(frozen=True)
