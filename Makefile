@@ -10,7 +10,7 @@ RECIPE ?= esc50-resnet
 FOLD   ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-dataset lint format train tensorboard constraints clean
+.PHONY: help setup test test-dataset gpu-check lint format train tensorboard constraints clean
 
 help:  ## list what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
@@ -31,6 +31,9 @@ test: setup  ## lint, types and every test that needs no data set and no GPU
 
 test-dataset: setup  ## the tests that want the whole ESC-50: make test-dataset DATA=path
 	EARSHOT_DATA=$(DATA) $(RUN)/pytest -q -m dataset
+
+gpu-check: setup  ## every engine that a GPU runs the model with: equal? how fast? skipped where there is none
+	$(RUN)/python -m export.gpu.check $(if $(OUT),--out $(OUT))
 
 lint: setup  ## style and types only
 	$(RUN)/ruff check .

@@ -27,7 +27,9 @@ def manifest(folder: Path) -> dict[str, Any]:
         "held_out_folds": [1],
         "recipe": {"name": "tiny"},
         "audio": {"sample_rate": 16000, "window_samples": 80000},
-        "front_end": {"kind": "logmel", "n_fft": 512, "hop": 320, "n_mels": 40, "fmin": 20, "fmax": 8000, "floor_db": -80},
+        "front_end": {
+            "kind": "logmel", "n_fft": 512, "hop": 320, "n_mels": 40, "fmin": 20, "fmax": 8000, "floor_db": -80,
+        },
         "model": {"parameters": 1000, "multiply_accumulates": 10_000, "embedding": 32},
         "labels": ["dog", "rain"],
         "calibration": {

@@ -1,0 +1,126 @@
+"""Runs a TensorRT plan on buffers and streams of PyTorch: of native TensorRT, or else of TensorRT for RTX."""
+
+from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from contract.engine_file import Note, Profile, engine_folder, engine_for
+from contract.errors import EarshotError
+from export.graph import INPUT, OUTPUTS
+from export.tensorrt import build_engine, builds_for, engine_key, error_logger
+
+PROFILES = (Profile(1, 1, 1), Profile(2, 8, 32))
+"""A lone window is the common case and gets kernels of its own."""
+PROPER_NAMES = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT for RTX"}
+
+
+class PlanError(EarshotError):
+    """A plan cannot be loaded or run; the message holds the library's reason."""
+
+
+def find_library() -> ModuleType | None:
+    """Native TensorRT, or else TensorRT for RTX, or neither."""
+    for name in PROPER_NAMES:
+        try:
+            return import_module(name)
+        except (ImportError, OSError):  # OSError: the package is there, its libraries are not
+            continue
+    return None
+
+
+def plan_for(trt: ModuleType, onnx_bytes: bytes, note: Note) -> "Plan":
+    """The engine for this graph and the GPU that is there: kept from last time, or built now."""
+    capability = torch.cuda.get_device_capability()
+    key = engine_key(trt, onnx_bytes, PROFILES, capability, torch.cuda.get_device_name())
+    folder = engine_folder()
+
+    def build() -> bytes:
+        note(f"{folder / key.file_name} is being built: a minute or so, once for this GPU")
+        return build_engine(
+            trt,
+            onnx_bytes,
+            PROFILES,
+            compute_capability=_target(trt, capability),
+            timing_cache=folder / f"{key.library}-{key.library_version}-{key.architecture}.timings",
+        )
+
+    return Plan(trt, engine_for(key, folder, build, note), PROFILES)
+
+
+class Plan:
+    """A plan, loaded onto the GPU."""
+
+    def __init__(self, trt: ModuleType, plan: bytes, profiles: tuple[Profile, ...]) -> None:
+        self._trt = trt
+        self._profiles = profiles
+        self._errors: list[str] = []
+        self._runtime = trt.Runtime(error_logger(trt, self._errors))  # must outlive what it loads
+        self._engine = self._runtime.deserialize_cuda_engine(plan)
+        if self._engine is None:
+            raise PlanError(f"{trt.__name__} does not load its own plan: {self._reason()}")
+        self.samples: int = self._engine.get_tensor_shape(INPUT)[1]
+
+    def context(self, batch: int, device: torch.device) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+        """A function for batches of this size; its outputs are overwritten by its next call.
+
+        It only enqueues, on the current stream, so that it can be captured into a CUDA graph after a first call. Each
+        has an execution context of its own, as a captured graph must.
+        """
+        context = self._prepared(batch)
+        logits, embedding = (self._output(context, name, device) for name in OUTPUTS)
+
+        def compute(waves: Tensor) -> tuple[Tensor, Tensor]:
+            context.set_tensor_address(INPUT, waves.data_ptr())
+            if not context.execute_async_v3(torch.cuda.current_stream(device).cuda_stream):
+                raise PlanError(f"{self._trt.__name__} does not run its plan: {self._reason()}")
+            return logits, embedding
+
+        return compute
+
+    def _prepared(self, batch: int) -> Any:  # noqa: ANN401  (an IExecutionContext of either module)
+        index = profile_for(batch, self._profiles)
+        context = self._new_context()
+        if context is None:
+            raise PlanError(f"{self._trt.__name__} has no room for its plan: {self._reason()}")
+        stream = torch.cuda.current_stream()
+        chosen = context.set_optimization_profile_async(index, stream.cuda_stream)
+        stream.synchronize()
+        if not chosen or not context.set_input_shape(INPUT, (batch, self.samples)):
+            raise PlanError(f"{self._trt.__name__} refuses batches of {batch}: {self._reason()}")
+        return context
+
+    def _new_context(self) -> Any:  # noqa: ANN401
+        """TensorRT for RTX compiles kernels for a shape in the background, too late for a capture, unless told."""
+        strategies = getattr(self._trt, "DynamicShapesKernelSpecializationStrategy", None)
+        if strategies is None:
+            return self._engine.create_execution_context()
+        config = self._engine.create_runtime_config()
+        config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
+        return self._engine.create_execution_context(config)
+
+    @staticmethod
+    def _output(context: Any, name: str, device: torch.device) -> Tensor:  # noqa: ANN401
+        tensor = torch.empty(tuple(context.get_tensor_shape(name)), device=device)
+        context.set_tensor_address(name, tensor.data_ptr())
+        return tensor
+
+    def _reason(self) -> str:
+        return self._errors[0] if self._errors else "it gives no reason"
+
+
+def profile_for(batch: int, profiles: tuple[Profile, ...]) -> int:
+    """The first profile that takes batches of this size."""
+    for index, profile in enumerate(profiles):
+        if profile.smallest <= batch <= profile.largest:
+            return index
+    ranges = ", ".join(f"{profile.smallest} to {profile.largest}" for profile in profiles)
+    raise PlanError(f"the engine was not built for batches of {batch}, only of {ranges}")
+
+
+def _target(trt: ModuleType, capability: tuple[int, int]) -> tuple[int, int] | None:
+    """Native TensorRT builds for the GPU that is there; TensorRT for RTX for one that is named, if it knows it."""
+    return capability if trt.__name__ != "tensorrt" and builds_for(trt, capability) else None
