@@ -2,7 +2,7 @@
 
 The one definition of the front end: training, the debug path and every exported graph use these modules, so nothing
 is ever re-implemented. The exported path holds neither complex numbers nor an FFT operator: `exportable()` swaps the
-FFT, which is faster in PyTorch, for a product with fixed cosine and sine bases, which runs on every engine.
+FFT, which is faster in PyTorch, for products of matrices, which run on every engine.
 
 Spectrograms are computed in float32 under any autocast: half precision costs up to 23 dB on steep spectra.
 Frames lie wholly inside the window; nothing is padded, so nothing is invented at the edges.
@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from contract.errors import EarshotError
+from training.spectrum import BasesPower, DenseBands, FFTPower, SparseBands, TwoStagePower
 from training.torchaudio_shim import torchaudio
 
 _LOG10_SCALE = 10.0 / math.log(10.0)  # natural logarithm of a power → decibel
@@ -66,51 +67,11 @@ class FrontEndConfig(BaseModel):
         return self.n_mels if self.kind == "logmel" else self.n_mfcc
 
 
-class FFTPower(nn.Module):
-    """Power spectrum of each frame by FFT: the fast form in PyTorch."""
-
-    window: Tensor
-
-    def __init__(self, n_fft: int, hop: int) -> None:
-        super().__init__()
-        self.n_fft, self.hop = n_fft, hop
-        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
-
-    def forward(self, waves: Tensor) -> Tensor:
-        """[B, N] → [B, frames, n_fft // 2 + 1]."""
-        spectrum = torch.fft.rfft(waves.unfold(-1, self.n_fft, self.hop) * self.window)
-        power: Tensor = spectrum.real.square() + spectrum.imag.square()
-        return power
-
-
-class DFTPower(nn.Module):
-    """The same power spectrum by two fixed bases, as a strided convolution: the form that exports."""
-
-    bases: Tensor
-
-    def __init__(self, n_fft: int, hop: int) -> None:
-        super().__init__()
-        self.hop = hop
-        sample = torch.arange(n_fft, dtype=torch.float64)
-        phase = torch.outer(torch.arange(n_fft // 2 + 1), torch.arange(n_fft)) % n_fft  # exact before it is scaled
-        angle = phase.double() * (2 * math.pi / n_fft)
-        window = 0.5 - 0.5 * torch.cos(2 * math.pi * sample / n_fft)
-        bases = torch.cat((torch.cos(angle), -torch.sin(angle))) * window
-        self.register_buffer("bases", bases.float().unsqueeze(1), persistent=False)
-
-    def forward(self, waves: Tensor) -> Tensor:
-        """[B, N] → [B, frames, n_fft // 2 + 1]."""
-        spectrum = nn.functional.conv1d(waves.unsqueeze(1), self.bases, stride=self.hop)
-        real, imaginary = spectrum.chunk(2, dim=1)
-        return (real.square() + imaginary.square()).transpose(1, 2)
-
-
 class LogMel(nn.Module):
     """Waveform [B, N] → standardised log-mel spectrogram [B, 1, bands, frames]."""
 
     mean: Tensor
     std: Tensor
-    filters: Tensor
 
     def __init__(self, config: FrontEndConfig, sample_rate: int) -> None:
         super().__init__()
@@ -121,16 +82,16 @@ class LogMel(nn.Module):
         self.config = config
         self.sample_rate = sample_rate
         self.power: nn.Module = FFTPower(config.n_fft, config.hop)
-        self.register_buffer("filters", _mel_filters(config, sample_rate), persistent=False)
+        self.mel: nn.Module = DenseBands(_mel_filters(config, sample_rate))
         self.register_buffer("mean", torch.zeros(config.bands, 1))
         self.register_buffer("std", torch.ones(config.bands, 1))
 
     def decibels(self, waves: Tensor) -> Tensor:
         """Mel energies in dB, [B, n_mels, frames], before standardisation."""
         with torch.autocast(waves.device.type, enabled=False):
-            mel = self.power(waves.float()) @ self.filters
+            energies = self.mel(self.power(waves.float()))
             floor = 10.0 ** (self.config.floor_db / 10)
-            decibels: Tensor = _LOG10_SCALE * mel.clamp(min=floor).log().transpose(1, 2)
+            decibels: Tensor = _LOG10_SCALE * energies.clamp(min=floor).log()
         return decibels
 
     def features(self, waves: Tensor) -> Tensor:
@@ -141,11 +102,16 @@ class LogMel(nn.Module):
         """[B, N] → [B, 1, bands, frames], each band with mean 0 and deviation 1 over the training clips."""
         return ((self.features(waves) - self.mean) / self.std).unsqueeze(1)
 
-    def exportable(self) -> Self:
-        """A copy without complex numbers, equal to this one up to rounding."""
+    def exportable(self, form: Literal["cpu", "gpu"]) -> Self:
+        """A copy without complex numbers, equal to this one up to rounding, in the form that suits the engine."""
         twin = copy.deepcopy(self)
-        twin.power = DFTPower(self.config.n_fft, self.config.hop).to(self.mean.device)
-        return twin
+        n_fft, hop = self.config.n_fft, self.config.hop
+        if form == "gpu":
+            twin.power = BasesPower(n_fft, hop)
+        else:
+            twin.power = power = TwoStagePower(n_fft, hop)
+            twin.mel = SparseBands(_mel_filters(self.config, self.sample_rate), power.rows)
+        return twin.to(self.mean.device)
 
     @torch.no_grad()
     def fit_normalisation(self, batches: Iterable[Tensor]) -> None:
