@@ -31,8 +31,10 @@ from training.checkpoint import (
 )
 from training.data.dataset import DatasetError
 from training.evaluation import Predictions, predict, save_predictions
+from training.frontend import LogMel
 from training.losses import loss_of, targets_of
 from training.material import Material, WindowSet
+from training.model import Classifier
 from training.observers import Look, Observer, StepReport
 from training.pipeline import Batch, Draw, Pipeline, as_waves, seed_for
 from training.precision import autocast, repeatable, resolve_precision
@@ -48,7 +50,10 @@ class Interrupted(Exception):  # noqa: N818  (nothing went wrong: a person stopp
 
 
 class Run:
-    """One training run: from its first step, or from the state in which it stopped."""
+    """One training run: from its first step, or from the state in which it stopped.
+
+    Its first step begins at fresh weights, or at those of `start`: fine-tuning.
+    """
 
     def __init__(
         self,
@@ -57,6 +62,7 @@ class Run:
         folder: Path,
         device: torch.device,
         state: RunState | None = None,
+        start: Classifier | None = None,
     ) -> None:
         if not len(material.train):
             raise DatasetError(f"{material.dataset.name}: nothing is left to learn from")
@@ -72,6 +78,8 @@ class Run:
         self.total_steps = self.pipeline.steps_per_epoch * recipe.loop.epochs
         torch.manual_seed(seed_for(recipe.loop.seed, Draw.WEIGHTS))
         self.model = build_classifier(recipe, len(material.dataset.labels))
+        if start is not None:
+            self.model.load_state_dict(start.state_dict())
         self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimiser = _optimiser(self.model, recipe)
         self.scheduler = _schedule(self.optimiser, recipe, self.total_steps)
@@ -80,7 +88,7 @@ class Run:
         self.step = 0
         self.best_loss: float | None = None
         self.looks_since_best = 0
-        if state is None:
+        if state is None and start is None:
             self._fit_normalisation()
         self.average = MovingAverage(self.model, recipe.optimiser.ema_decay)
         if state is not None:
@@ -135,9 +143,7 @@ class Run:
 
     def learn_from(self, batch: Batch) -> StepReport:
         """One step: a batch seen, the weights moved."""
-        with torch.no_grad():
-            pictures = batch.mix.on_spectrograms(self.model.frontend(batch.waves).squeeze(1))
-            pictures = self.recipe.spectrogram_augment(pictures, batch.rng).unsqueeze(1)
+        pictures = pictures_of(batch, self.model.frontend, self.recipe)
         targets = targets_of(batch.labels, batch.mix, len(self.material.dataset.labels), self.recipe.loss)
         torch.manual_seed(seed_for(self.recipe.loop.seed, Draw.NETWORK, self.step))  # for dropout
         with autocast(self.precision, self.device):
@@ -236,6 +242,13 @@ class Run:
         self.scheduler.load_state_dict({"last_epoch": progress.scheduled, "_step_count": progress.scheduled + 1})
         self.step, self.commit = progress.step, state.facts.commit
         self.best_loss, self.looks_since_best = progress.best_loss, progress.looks_since_best
+
+
+@torch.no_grad()
+def pictures_of(batch: Batch, frontend: LogMel, recipe: Recipe) -> Tensor:
+    """[B, 1, bands, frames]: what the network sees of a batch, mixed and masked."""
+    pictures = batch.mix.on_spectrograms(frontend(batch.waves).squeeze(1))
+    return recipe.spectrogram_augment(pictures, batch.rng).unsqueeze(1)
 
 
 def _laid_out_like(parameter: Tensor, moment: Tensor) -> Tensor:

@@ -25,6 +25,8 @@ class ModelConfig(BaseModel):
     """Channels of each stage."""
     blocks: tuple[AtLeastOne, ...] = Field(default=(2, 2, 2, 2), min_length=1)
     """Residual blocks of each stage."""
+    inner: tuple[tuple[AtLeastOne, ...], ...] = ()
+    """Channels between the two convolutions of each block, stage by stage; none named = as wide as the stage."""
     stem: Literal["pool4", "conv2", "conv1"] = "pool4"
     """First reduction of the picture: to a quarter by convolution and pooling, to a half by convolution, or none."""
     dropout: float = Field(default=0.2, ge=0, lt=1)
@@ -34,7 +36,16 @@ class ModelConfig(BaseModel):
     def _one_count_for_each_stage(self) -> Self:
         if len(self.widths) != len(self.blocks):
             raise ValueError(f"widths {self.widths} and blocks {self.blocks} must have the same length")
+        if self.inner and tuple(map(len, self.inner)) != self.blocks:
+            raise ValueError(
+                f"inner {self.inner} must name a width for each block of each stage: blocks {self.blocks}"
+            )
         return self
+
+    @property
+    def inner_widths(self) -> tuple[tuple[int, ...], ...]:
+        """Channels inside of each block, named or not."""
+        return self.inner or tuple((width,) * count for width, count in zip(self.widths, self.blocks, strict=True))
 
 
 class Output(NamedTuple):
@@ -47,14 +58,14 @@ class Output(NamedTuple):
 
 
 class Block(nn.Module):
-    """Two 3×3 convolutions and a shortcut around them."""
+    """Two 3×3 convolutions with `inner` channels between them, and a shortcut around both."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+    def __init__(self, inputs: int, inner: int, outputs: int, stride: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv1 = nn.Conv2d(inputs, inner, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(inner)
         self.relu1 = nn.ReLU()
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(inner, outputs, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
         self.shortcut = _shortcut(inputs, outputs, stride)
         self.relu = nn.ReLU()
@@ -74,9 +85,9 @@ class AudioResNet(nn.Module):
         self.stem = _stem(config)
         inputs = config.widths[0]
         self.stages = [f"layer{i}" for i in range(1, len(config.widths) + 1)]
-        for name, width, count in zip(self.stages, config.widths, config.blocks, strict=True):
+        for name, width, inner in zip(self.stages, config.widths, config.inner_widths, strict=True):
             stride = 1 if name == "layer1" else 2
-            self.add_module(name, _stage(inputs, width, count, stride))
+            self.add_module(name, _stage(inputs, width, inner, stride))
             inputs = width
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(inputs, classes)
@@ -143,8 +154,8 @@ def _stem(config: ModelConfig) -> nn.Sequential:
     return nn.Sequential(layers)
 
 
-def _stage(inputs: int, width: int, count: int, stride: int) -> nn.Sequential:
-    blocks = (Block(width if i else inputs, width, 1 if i else stride) for i in range(count))
+def _stage(inputs: int, width: int, inner: tuple[int, ...], stride: int) -> nn.Sequential:
+    blocks = (Block(width if i else inputs, n, width, 1 if i else stride) for i, n in enumerate(inner))
     return nn.Sequential(OrderedDict((f"block{i}", block) for i, block in enumerate(blocks, start=1)))
 
 

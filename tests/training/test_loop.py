@@ -92,6 +92,15 @@ def test_the_same_seed_gives_the_same_model_and_another_does_not(
     assert not same(final_weights(tmp_path / "a"), final_weights(tmp_path / "c"))
 
 
+def test_a_run_may_start_from_a_model(tiny: Recipe, material: Material, tmp_path: Path) -> None:
+    Run(changed(tiny, loop={"epochs": 1}), material, tmp_path, CPU).train()
+    model, _ = load_model(tmp_path / MODEL_FILE)
+    run = Run(tiny, material, tmp_path / "on", CPU, start=model)
+    assert same(run.model.state_dict(), model.state_dict())  # its normalisation too
+    assert same(run.average.module.state_dict(), model.state_dict())
+    assert run.step == 0
+
+
 def test_a_run_is_not_resumed_on_other_clips(tiny: Recipe, sounds: Sounds, tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         Run(tiny, sounds.split(frozenset({1})), tmp_path, CPU).train(stop=after(1))

@@ -58,6 +58,22 @@ def test_widths_and_blocks_must_match() -> None:
         ModelConfig(widths=(8, 16), blocks=(1,))
 
 
+def test_blocks_may_be_narrower_inside() -> None:
+    config = ModelConfig(widths=(8, 16), blocks=(1, 2), inner=((4,), (24, 8)))
+    network = AudioResNet(config, 3).eval()
+    assert network.get_submodule("layer2.block1.conv1").weight.shape == (24, 8, 3, 3)
+    assert network.get_submodule("layer2.block2.conv2").weight.shape == (16, 8, 3, 3)
+    assert network(PICTURE).embedding.shape == (2, 16)
+
+
+def test_inner_widths_not_named_are_those_of_the_stage() -> None:
+    plain = ModelConfig(widths=(8, 16), blocks=(1, 2))
+    assert plain.inner_widths == ((8,), (16, 16))
+    named = ModelConfig(widths=(8, 16), blocks=(1, 2), inner=plain.inner_widths)
+    shapes = [{k: v.shape for k, v in AudioResNet(c, 3).state_dict().items()} for c in (plain, named)]
+    assert shapes[0] == shapes[1]
+
+
 def test_a_block_starts_as_its_shortcut() -> None:
     network = AudioResNet(ModelConfig(widths=(8,), blocks=(1,)), 3).eval()
     x = torch.rand(2, 8, 16, 16)  # not negative: the last activation leaves it as it is
