@@ -11,9 +11,10 @@ import torch
 
 from contract.bundle import HALF_GRAPH, WEIGHTS
 from contract.files import replacing
+from export.engines import find_library
 from export.gpu.engines import Candidate, onnx_candidate, tensorrt_candidates, torch_candidates
 from export.gpu.measure import Column, Material, load_material, measure
-from export.gpu.plans import Plan, find_library, plan_for
+from export.gpu.plans import Plan, plan_for
 from export.gpu.report import as_json, machine_facts, show
 from export.graph import half_graph
 from training.checkpoint import MODEL_FILE, load_model

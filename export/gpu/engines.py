@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from contract.errors import EarshotError
-from export.gpu.plans import PROPER_NAMES, Plan
+from export.engines import PROPER_NAMES
+from export.gpu.plans import Plan
 from export.graph import INPUT, OUTPUTS, PCM_FULL_SCALE, HalfClassifier, taking_pcm16
 from training.model import Classifier
 

@@ -1,54 +1,28 @@
 """Runs a TensorRT plan on buffers and streams of PyTorch: of native TensorRT, or else of TensorRT for RTX."""
 
 from collections.abc import Callable
-from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from contract.engine_file import Note, Profile, engine_folder, engine_for
+from contract.engine_file import Note, Profile
 from contract.errors import EarshotError
+from export.engines import PROFILES, kept_engine
 from export.graph import INPUT, OUTPUTS
-from export.tensorrt import build_engine, builds_for, engine_key, error_logger
-
-PROFILES = (Profile(1, 1, 1), Profile(2, 8, 32))
-"""A lone window is the common case and gets kernels of its own."""
-PROPER_NAMES = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT for RTX"}
+from export.tensorrt import error_logger
 
 
 class PlanError(EarshotError):
     """A plan cannot be loaded or run; the message holds the library's reason."""
 
 
-def find_library() -> ModuleType | None:
-    """Native TensorRT, or else TensorRT for RTX, or neither."""
-    for name in PROPER_NAMES:
-        try:
-            return import_module(name)
-        except (ImportError, OSError):  # OSError: the package is there, its libraries are not
-            continue
-    return None
-
-
 def plan_for(trt: ModuleType, onnx_bytes: bytes, note: Note) -> "Plan":
     """The engine for this graph and the GPU that is there: kept from last time, or built now."""
-    capability = torch.cuda.get_device_capability()
-    key = engine_key(trt, onnx_bytes, PROFILES, capability, torch.cuda.get_device_name())
-    folder = engine_folder()
-
-    def build() -> bytes:
-        note(f"{folder / key.file_name} is being built: a minute or so, once for this GPU")
-        return build_engine(
-            trt,
-            onnx_bytes,
-            PROFILES,
-            compute_capability=_target(trt, capability),
-            timing_cache=folder / f"{key.library}-{key.library_version}-{key.architecture}.timings",
-        )
-
-    return Plan(trt, engine_for(key, folder, build, note), PROFILES)
+    capability, name = torch.cuda.get_device_capability(), torch.cuda.get_device_name()
+    _, plan = kept_engine(trt, onnx_bytes, PROFILES, capability, name, note)
+    return Plan(trt, plan, PROFILES)
 
 
 class Plan:
@@ -119,8 +93,3 @@ def profile_for(batch: int, profiles: tuple[Profile, ...]) -> int:
             return index
     ranges = ", ".join(f"{profile.smallest} to {profile.largest}" for profile in profiles)
     raise PlanError(f"the engine was not built for batches of {batch}, only of {ranges}")
-
-
-def _target(trt: ModuleType, capability: tuple[int, int]) -> tuple[int, int] | None:
-    """Native TensorRT builds for the GPU that is there; TensorRT for RTX for one that is named, if it knows it."""
-    return capability if trt.__name__ != "tensorrt" and builds_for(trt, capability) else None

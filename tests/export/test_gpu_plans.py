@@ -12,8 +12,10 @@ import pytest
 import torch
 
 from contract.engine_file import EngineKey, Profile
+from export import engines
+from export.engines import PROFILES, find_library
 from export.gpu import plans as gpu_plans
-from export.gpu.plans import PROFILES, Plan, PlanError, find_library, plan_for, profile_for
+from export.gpu.plans import Plan, PlanError, plan_for, profile_for
 from export.tensorrt import engine_key
 
 trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed: pip install 'earshot[dev]'")
@@ -130,7 +132,7 @@ def test_native_tensorrt_is_preferred(monkeypatch: pytest.MonkeyPatch) -> None:
             raise missing[name]
         return ModuleType(name)
 
-    monkeypatch.setattr(gpu_plans, "import_module", imported)
+    monkeypatch.setattr(engines, "import_module", imported)
     missing: dict[str, Exception] = {}
     assert getattr(find_library(), "__name__", None) == "tensorrt"
     missing["tensorrt"] = OSError("libnvinfer.so.11: cannot open shared object file")
@@ -158,7 +160,7 @@ def test_a_plan_is_built_once_for_this_gpu(
         return b"plan"
 
     monkeypatch.setenv("EARSHOT_CACHE", str(tmp_path))
-    monkeypatch.setattr(gpu_plans, "build_engine", build)
+    monkeypatch.setattr(engines, "build_engine", build)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "A GPU")
     module = library(Context())

@@ -1,0 +1,104 @@
+"""The TensorRT engine of a bundle for one GPU: built once, kept outside of the bundle, rebuilt when it is stale."""
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from contract.bundle import HALF_GRAPH, Bundle
+from contract.engine_file import EngineKey, Note, Profile, engine_folder, engine_for
+from contract.errors import EarshotError
+from export.tensorrt import BuildProgress, build_engine, builds_for, engine_key
+
+PROPER_NAMES = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT for RTX"}
+PROFILES = (Profile(1, 1, 1), Profile(2, 8, 32))
+"""A lone window is the common case and gets kernels of its own."""
+_NO_LIBRARY = "no TensorRT is installed here: on a machine with an NVIDIA GPU, pip install 'earshot[gpu]'"
+
+
+def find_library() -> ModuleType | None:
+    """Native TensorRT, or else TensorRT for RTX, or neither."""
+    for name in PROPER_NAMES:
+        try:
+            return import_module(name)
+        except (ImportError, OSError):  # OSError: the package is there, its libraries are not
+            continue
+    return None
+
+
+def profiles_of(words: Sequence[str] | None) -> tuple[Profile, ...]:
+    """Ranges of batch sizes, each as in 2:8:32; by default one for a lone window and one for a full house."""
+    return tuple(_profile(word) for word in words) if words else PROFILES
+
+
+def kept_engine(
+    trt: ModuleType,
+    onnx_bytes: bytes,
+    profiles: tuple[Profile, ...],
+    capability: tuple[int, int],
+    gpu: str,
+    note: Note,
+    progress: BuildProgress = lambda *_: None,
+) -> tuple[EngineKey, bytes]:
+    """The plan for this graph on this GPU, kept from last time or built now, and the key that it is kept under."""
+    key, folder = engine_key(trt, onnx_bytes, profiles, capability, gpu), engine_folder()
+
+    def build() -> bytes:
+        note(f"{folder / key.file_name} is being built: a minute or so, once for this GPU")
+        return build_engine(
+            trt,
+            onnx_bytes,
+            profiles,
+            compute_capability=_target(trt, capability),
+            timing_cache=folder / f"{key.library}-{key.library_version}-{key.architecture}.timings",
+            progress=progress,
+        )
+
+    return key, engine_for(key, folder, build, note)
+
+
+def make_engine(
+    bundle: Bundle, profiles: tuple[Profile, ...], named: str | None, note: Note, progress: BuildProgress
+) -> Path:
+    """Have the engine of this bundle ready, for the GPU that is there or one that is `named` as in 8.6."""
+    trt = find_library()
+    if trt is None:
+        raise EarshotError(_NO_LIBRARY)
+    capability, gpu = _present_gpu() if named is None else (_capability(named, trt), "")
+    onnx_bytes = bundle.path(HALF_GRAPH).read_bytes()
+    key, _ = kept_engine(trt, onnx_bytes, profiles, capability, gpu, note, progress)
+    return engine_folder() / key.file_name
+
+
+def _profile(word: str) -> Profile:
+    sizes = word.split(":")
+    if len(sizes) != 3 or not all(size.isdecimal() for size in sizes):
+        raise EarshotError(f"--batches {word}: expected smallest, best and largest, as in 2:8:32")
+    smallest, best, largest = map(int, sizes)
+    return Profile(smallest, best, largest)
+
+
+def _present_gpu() -> tuple[tuple[int, int], str]:
+    import torch
+
+    if not torch.cuda.is_available():
+        raise EarshotError("no GPU is seen here to build an engine for; TensorRT for RTX builds for one by --for 8.6")
+    return torch.cuda.get_device_capability(), torch.cuda.get_device_name()
+
+
+def _capability(named: str, trt: ModuleType) -> tuple[int, int]:
+    major, _, minor = named.partition(".")
+    if not (major.isdecimal() and minor.isdecimal()):
+        raise EarshotError(f"--for {named}: expected a compute capability, as in 8.6 for an A10G")
+    capability = int(major), int(minor)
+    if not builds_for(trt, capability):
+        raise EarshotError(
+            f"--for {named}: {PROPER_NAMES[trt.__name__]} {trt.__version__} builds for no GPU of that kind that is "
+            "not here: build on the machine that will run it"
+        )
+    return capability
+
+
+def _target(trt: ModuleType, capability: tuple[int, int]) -> tuple[int, int] | None:
+    """Native TensorRT builds for the GPU that is there; TensorRT for RTX for one that is named, if it knows it."""
+    return capability if trt.__name__ != "tensorrt" and builds_for(trt, capability) else None
