@@ -23,7 +23,8 @@ def machine(device: torch.device) -> str:
     """Processor or GPU in words, for the side of a figure."""
     if device.type == "cuda":
         return torch.cuda.get_device_name()
-    return f"{_processor()}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"{_processor()}, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def _processor() -> str:

@@ -1,7 +1,7 @@
 """Power spectra of overlapping frames, and the mel bands in them, in three forms of one transform.
 
 The FFT is the fastest in PyTorch, but graphs for other engines hold neither complex numbers nor an FFT operator.
-There the discrete Fourier transform is a product of matrices: on a CPU in two stages, with a fifth of the
+There the discrete Fourier transform is a product of matrices: on a CPU in two stages, with a fifteenth of the
 multiplications; on a GPU in one. Cosines, sines and the window are worked out in float64.
 """
 
@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-_BANDS_AT_A_TIME = 16  # 8 to 32 are within 2 % of each other
+_BANDS_AT_A_TIME = 16  # fewer are more steps, more are more zeros: see docs/performance.md
 
 
 class FFTPower(nn.Module):
@@ -73,9 +73,10 @@ class TwoStagePower(nn.Module):
     """The same by two products of small matrices: the form for CPUs.
 
     Where n_fft is even, the sum of a frame's halves has the even bins and their difference the odd ones: two parts of
-    half the length. With R·S samples in a part, sample S·a + b and bin c + R·d, the transform is a sum over a, the same
-    for each b, then one over b for each c, which also turns the phases between the stages. As samples are real, c up
-    to R / 2 is enough: the bins of all other c mirror these. Frames are columns of the result: mel bands are wanted so.
+    half the length. With R·S samples in a part, sample S·a + b and bin c + R·d, the transform is a sum over a, the
+    same for each b, then one over b for each c, which also turns the phases between the stages. As samples are real,
+    c up to R / 2 is enough: the bins of all other c mirror these. Frames are columns of the result, since mel bands
+    are wanted so.
     """
 
     window: Tensor
@@ -110,12 +111,12 @@ class TwoStagePower(nn.Module):
         return squares.sum(1).reshape(len(self.second) * self.width, -1, count)
 
     def _parts(self, waves: Tensor, count: int) -> Tensor:
-        """[B, N] → [frames of all, parts, samples]: even bins and odd ones, or all of them."""
+        """[B, N] → [frames of all, parts, samples]: what has the even bins and what has the odd ones, or all."""
         halves = [self._pieces(waves, count, i) * window for i, window in enumerate(self.window)]
-        if len(halves) == 1:
-            return halves[0]
-        early, late = halves
-        return torch.cat((early + late, early - late), dim=1)
+        if self.parts == 2:
+            early, late = halves
+            halves = [early + late, early - late]
+        return torch.cat(halves, dim=1)
 
     def _pieces(self, waves: Tensor, count: int, half: int) -> Tensor:
         """[B, N] → [frames of all, 1, samples], in runs of samples: exported, `unfold` copies each one by itself."""

@@ -71,7 +71,7 @@ def test_two_stages_err_hardly_more_than_an_fft(n_fft: int, hop: int) -> None:
     for waves in signals():
         exact = exact_power(waves, n_fft, hop)
         fft, two = (rms_error(power_by(form, waves, n_fft, hop), exact) for form in ("FFT", "two stages"))
-        assert two < 2 * fft
+        assert two < 1.6 * fft
 
 
 @pytest.mark.parametrize("form", ["bases", "two stages"])
@@ -161,5 +161,5 @@ def test_the_transform_reads_the_first_stage_without_a_copy(tmp_path: Path) -> N
 
 def test_the_stages_are_as_small_as_can_be() -> None:
     power = TwoStagePower(1024, 640)
-    assert (power.height, power.width) == (64, 16)
+    assert (power.parts, power.height, power.width) == (2, 32, 16)
     assert math.prod(power.second.shape) + math.prod(power.first.shape) < 40_000
