@@ -6,19 +6,22 @@ import typer
 from rich.console import Console
 
 from contract.errors import EarshotError
+from export.commands import add_export_commands
 from training.commands import add_training_commands
 
 _EXTRA_OF = {"torch": "train", "torchaudio": "train", "safetensors": "train", "tensorboard": "train",
-             "matplotlib": "train", "pyarrow": "train"}  # fmt: skip
+             "matplotlib": "train", "pyarrow": "train", "onnx": "export", "onnxscript": "export",
+             "onnxruntime": "export"}  # fmt: skip
 
 app = typer.Typer(
-    help="Earshot hears a sound and says what it is. These are the commands that train and judge its models.",
+    help="Earshot hears a sound and says what it is. These are the commands that train, judge and export its models.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 add_training_commands(app)
+add_export_commands(app)
 
 
 def main() -> None:

@@ -52,6 +52,8 @@ class Model(_Part):
     """Per window; without the front end."""
     embedding: int
     """Numbers in the embedding."""
+    pruned: Share = 0.0
+    """Share of the multiply-accumulates that was cut out."""
 
 
 class Calibration(_Part):

@@ -55,6 +55,11 @@ def operations(recipe: Recipe, classes: int) -> int:
     return multiply_accumulates(network, picture)
 
 
+def unpruned(recipe: Recipe) -> Recipe:
+    """The recipe before its blocks were narrowed."""
+    return recipe.model_copy(update={"model": recipe.model.model_copy(update={"inner": ()})})
+
+
 def material_of(facts: ModelFacts, sounds: Sounds) -> Material:
     """These sounds, split as when the model was trained: what it may learn from, and what it must not hear."""
     material = sounds.split(frozenset(facts.held_out_folds), frozenset(facts.validation_folds))

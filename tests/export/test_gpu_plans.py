@@ -14,7 +14,6 @@ import torch
 from contract.engine_file import EngineKey, Profile
 from export import engines
 from export.engines import PROFILES, find_library
-from export.gpu import plans as gpu_plans
 from export.gpu.plans import Plan, PlanError, plan_for, profile_for
 from export.tensorrt import engine_key
 

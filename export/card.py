@@ -1,0 +1,169 @@
+"""The model card: what a person should know before trusting a bundle, all of it from what was measured."""
+
+from collections.abc import Iterable, Sequence
+
+from contract.manifest import Manifest
+from training.evaluation import ClassReport
+
+ATTRIBUTION = "ATTRIBUTION.md"
+_CLASSES_SHOWN = 5
+_LAYERS_SHOWN = 5
+
+
+def model_card(manifest: Manifest, classes: Sequence[ClassReport], sources: str) -> str:
+    """The card as Markdown; `classes` come the weakest first."""
+    parts = (
+        _head(manifest),
+        _accuracy(manifest, classes),
+        _confidence(manifest),
+        _parity(manifest),
+        _speed(manifest),
+        _sensitivity(manifest),
+        _limits(manifest),
+        _license(manifest, sources),
+    )
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _head(manifest: Manifest) -> str:
+    audio, front, model = manifest.audio, manifest.front_end, manifest.model
+    seconds = audio.window_samples / audio.sample_rate
+    pruned = f"; {model.pruned:.0%} of the arithmetic pruned away" if model.pruned else ""
+    bands = f"{front.n_mels} mel bands" if front.n_mfcc is None else f"{front.n_mfcc} cepstral coefficients"
+    rows = (
+        ("hears", f"mono, {audio.sample_rate} Hz, {seconds:g} s at once ({audio.window_samples} samples, ±1)"),
+        ("says", f"{len(manifest.labels)} classes: {', '.join(manifest.labels)}"),
+        ("front end", f"{bands}, {front.fmin:g} to {front.fmax:g} Hz, frames of {front.n_fft} every {front.hop}"),
+        (
+            "network",
+            f"{model.parameters / 1e6:.2f} M parameters, {model.multiply_accumulates / 1e9:.3f} GMAC{pruned}",
+        ),
+        ("trained on", f"{manifest.dataset}, {_heard(manifest)}; source {manifest.trained_commit}"),
+        ("exported", f"{manifest.created:%Y-%m-%d}, version {manifest.version}, source {manifest.commit}"),
+    )
+    return f"# {manifest.name}\n\nNames environmental sounds.\n\n{_table(('', ''), rows)}"
+
+
+def _heard(manifest: Manifest) -> str:
+    if not manifest.held_out_folds:
+        return "all folds"
+    return f"without fold {', '.join(map(str, manifest.held_out_folds))}"
+
+
+def _accuracy(manifest: Manifest, classes: Sequence[ClassReport]) -> str:
+    summary = manifest.summary
+    folds = _table(
+        ("fold held out", "windows", "accuracy", "loss"),
+        ((fold, m.windows, _percent(m.accuracy), f"{m.loss:.3f}") for fold, m in manifest.metrics.items()),
+    )
+    mean = f"**{_percent(summary.accuracy)}**"
+    if len(manifest.metrics) > 1:
+        mean += f" ± {100 * summary.deviation:.2f} (standard deviation between folds)"
+    weakest = _table(
+        ("weakest classes", "precision", "recall", "mostly taken for"),
+        (
+            (report.label, f"{report.precision:.0%}", f"{report.recall:.0%}", report.mistaken_for)
+            for report in classes[:_CLASSES_SHOWN]
+        ),
+    )
+    how = "Each fold is answered by a model of this recipe that has not heard it" + (
+        "; these weights have heard all of them." if not manifest.held_out_folds else "."
+    )
+    return f"## Accuracy\n\n{how} Mean: {mean}, seed {summary.seed}, last epoch.\n\n{folds}\n\n{weakest}"
+
+
+def _confidence(manifest: Manifest) -> str:
+    summary, calibration, novelty = manifest.summary, manifest.calibration, manifest.novelty
+    folds = ", ".join(map(str, calibration.folds))
+    others = "the other folds" if len(calibration.folds) > 1 else "other parts of the fold"
+    reach = "" if calibration.precision >= calibration.precision_wanted else ", the best that could be reached"
+    return (
+        "## Confidence\n\n"
+        f"Logits are divided by a temperature of {calibration.temperature:.3f}. Expected calibration error on "
+        f"held-out sounds: {_percent(summary.ece)} before, {_percent(summary.ece_calibrated)} after (by a "
+        f"temperature that was fitted to {others}).\n\n"
+        f"Answers below a confidence of {calibration.reject_below:.3f} are called uncertain: above it "
+        f"{_percent(calibration.precision)} are right (wanted: {_percent(calibration.precision_wanted)}{reach}), and "
+        f"{_percent(calibration.coverage)} of the sounds are answered. Measured on {calibration.windows} windows of "
+        f"fold {folds}.\n\n"
+        f"A sound is called unlike the training data beyond a distance of {novelty.threshold:.3g} "
+        f"({novelty.method}): {novelty.percentile:g} % of held-out sounds lie below."
+    )
+
+
+def _parity(manifest: Manifest) -> str:
+    rows = (
+        (
+            f"`{name}`", f"{p.max_delta:.2g}", f"{p.p999_delta:.2g}", _percent(p.agreement),
+            f"{_percent(p.accuracy)} ({100 * (p.accuracy - p.accuracy_float):+.2f})", f"{p.hostile_max_delta:.2g}",
+            f"{p.own_max_delta:.2g}", _percent(p.own_agreement),
+        )
+        for name, p in manifest.parity.items()
+    )  # fmt: skip
+    header = (
+        "file", "largest Δ logit", "99.9 % of Δ", "same answer", "accuracy (points)", "largest Δ, hostile signals",
+        "largest Δ, these weights", "same answer, these weights",
+    )  # fmt: skip
+    first = next(iter(manifest.parity.values()))
+    return (
+        "## Equal to the PyTorch model\n\n"
+        f"{first.windows} held-out windows of fold {', '.join(map(str, first.folds))}, each fold by the model that "
+        "has not heard it, taken through the same export; hostile signals are steep noise, a tone over quiet noise, "
+        f"silence, clicks, a constant.\n\n{_table(header, rows)}"
+    )
+
+
+def _speed(manifest: Manifest) -> str:
+    rows = (
+        (r.engine, f"{r.milliseconds:.2f}", f"{r.speedup:.2f} ×", "" if r.loading is None else f"{r.loading:.0f}")
+        for r in manifest.speed.rows
+    )
+    return (
+        "## Speed\n\n"
+        "One window, from waveform to scores, batch 1, one thread; medians of "
+        f"{manifest.speed.rounds} rounds in turn on {manifest.speed.machine}. Trust the ratios more than the "
+        f"milliseconds.\n\n{_table(('engine', 'ms', 'faster', 'ms to load'), rows)}"
+    )
+
+
+def _sensitivity(manifest: Manifest) -> str:
+    if not manifest.sensitivity:
+        return ""
+    worst = sorted(manifest.sensitivity, key=lambda layer: -layer.rms_delta)[:_LAYERS_SHOWN]
+    rows = (
+        (f"`{r.layer}`", f"{r.rms_delta:.3f}", f"{r.max_delta:.2f}", f"{r.changed} of {r.windows}") for r in worst
+    )
+    header = ("layer quantised alone", "rms Δ logit", "largest Δ", "answers changed")
+    return f"## What INT8 costs\n\nThe {len(worst)} layers that cost most.\n\n{_table(header, rows)}"
+
+
+def _limits(manifest: Manifest) -> str:
+    seconds = manifest.audio.window_samples / manifest.audio.sample_rate
+    return (
+        "## Limits\n\n"
+        f"- It knows {len(manifest.labels)} classes and must choose one: look at `uncertain` and `novelty`.\n"
+        f"- It hears {seconds:g} s at once; of a sound that is short beside that, silence is most of what it hears.\n"
+        "- Trained on single sounds, cut and labelled by people: several at once, distance, and microphones unlike "
+        "those of the training data cost accuracy that is not measured here.\n"
+        "- Not for decisions on which safety depends."
+    )
+
+
+def _license(manifest: Manifest, sources: str) -> str:
+    terms = manifest.license
+    use = {True: "commercial use with attribution", False: "non-commercial use only", None: "ask whoever made it"}
+    lines = [f"The weights: {terms.name}; {use[terms.commercial_use]}."]
+    if terms.attribution:
+        lines.append(f"Data: {terms.attribution}.")
+    if sources:
+        lines.append(f"Recordings at their source: {sources}; by whom stands in [{ATTRIBUTION}]({ATTRIBUTION}).")
+    return "## License\n\n" + " ".join(lines)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)

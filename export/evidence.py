@@ -1,0 +1,87 @@
+"""What a model's figures rest on: models, each with sounds that it has not heard.
+
+A model that holds a fold out is its own witness. One that has heard everything needs those of its cross-validation:
+the same recipe, trained once without each fold.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from contract.errors import EarshotError
+from training.checkpoint import MODEL_FILE, CheckpointError, ModelFacts, load_model
+from training.material import Material, Sounds
+from training.model import Classifier
+from training.recipe import flat_fields
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A model, and the sounds by the side that they had in its training."""
+
+    model: Classifier
+    facts: ModelFacts
+    material: Material
+
+    @property
+    def folds(self) -> tuple[int, ...]:
+        """Those that it has not heard."""
+        return self.material.held_out_folds
+
+    @property
+    def name(self) -> str:
+        """In words, for those who watch."""
+        return f"fold {self.fold_words}" if self.folds else "the model itself"
+
+    @property
+    def fold_words(self) -> str:
+        """The folds as a manifest names them."""
+        return ", ".join(map(str, self.folds))
+
+
+def itself(model: Classifier, facts: ModelFacts, sounds: Sounds, path: Path) -> Witness:
+    """The model to export, with the sounds split as they were for its training."""
+    material = sounds.split(frozenset(facts.held_out_folds), frozenset(facts.validation_folds))
+    if material.held_out_folds and facts.split not in {"", material.fingerprint()}:
+        raise CheckpointError(
+            f"{path} was trained on other clips or another split than {sounds.dataset.name} gives: "
+            "export it with the data that it was trained on"
+        )
+    return Witness(model, facts, material)
+
+
+def witnesses(own: Witness, sounds: Sounds, crossval: Path | None) -> Iterator[Witness]:
+    """One for each fold, loaded when it is its turn."""
+    if crossval is None:
+        if not own.folds:
+            raise EarshotError(
+                "this model has heard every fold, so nothing can be measured on it alone: "
+                "name the folder of its recipe's `earshot crossval` by --crossval"
+            )
+        yield own
+        return
+    for path in fold_models(crossval):
+        model, facts = load_model(path)
+        _require_same_recipe(path, facts, own.facts)
+        yield itself(model, facts, sounds, path)
+
+
+def fold_models(crossval: Path) -> list[Path]:
+    """The models of a cross-validation, one for each fold."""
+    found = sorted(crossval.glob(f"fold*/{MODEL_FILE}"))
+    if not found:
+        raise EarshotError(f"--crossval {crossval}: no fold*/{MODEL_FILE} there; earshot crossval makes them")
+    return found
+
+
+def _require_same_recipe(path: Path, facts: ModelFacts, wanted: ModelFacts) -> None:
+    if facts.labels != wanted.labels:
+        raise CheckpointError(f"{path} knows other classes than the model to export: its figures say nothing of it")
+    here, there = flat_fields(facts.recipe), flat_fields(wanted.recipe)
+    differing = [name for name in here if here[name] != there.get(name)]
+    if differing:
+        name = differing[0]
+        raise CheckpointError(
+            f"{path} was trained by another recipe than the model to export: "
+            f"{name} is {here[name]}, not {there.get(name)}"
+        )

@@ -1,0 +1,174 @@
+"""The commands as a person types them: a real run becomes a bundle, and what is said when something is wrong."""
+
+import json
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from contract.bundle import open_bundle
+from contract.manifest import Manifest
+from contract.reference import load_reference
+from export.session import Session
+from tests.training.test_commands import ROOT, TINY_RECIPE, environment
+from training.checkpoint import load_model
+
+
+def earshot(home: Path, data: Path, *words: str, status: int = 0, before: Callable[[], None] | None = None) -> str:
+    result = subprocess.run(
+        [sys.executable, str(ROOT / "cli.py"), *words],
+        cwd=home, env=environment(home, data), capture_output=True, text=True, timeout=600, check=False,
+        preexec_fn=before,
+    )  # fmt: skip
+    assert result.returncode == status, result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    if status:
+        assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    return result.stdout + result.stderr
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, esc10_mini: Path) -> Path:
+    """A folder with a run that held fold 1 out, and the bundle that was made of it."""
+    folder = tmp_path_factory.mktemp("home")
+    (folder / "tiny.toml").write_text(TINY_RECIPE)
+    earshot(folder, esc10_mini, "train", "tiny.toml", "--fold", "1", "--out", "run", "-s", "loop.epochs=20")
+    earshot(folder, esc10_mini, "export", "run", "--out", "bundles/tiny", "--pcm16")
+    return folder
+
+
+@pytest.fixture
+def bundle(home: Path, tmp_path: Path) -> Path:
+    """A copy of the bundle, to be damaged."""
+    return Path(shutil.copytree(home / "bundles" / "tiny", tmp_path / "tiny"))
+
+
+def manifest_of(folder: Path) -> Manifest:
+    return open_bundle(folder).manifest
+
+
+def test_a_bundle_holds_all_that_a_service_needs(home: Path) -> None:
+    manifest = manifest_of(home / "bundles" / "tiny")
+    assert set(manifest.files) == {
+        "model.onnx", "model.int8.onnx", "model.fp16.onnx", "weights.safetensors", "reference.npz", "card.md",
+        "ATTRIBUTION.md", "model.pcm16.onnx", "model.int8.pcm16.onnx", "model.fp16.pcm16.onnx",
+    }  # fmt: skip
+    assert manifest.name == "tiny"
+    assert manifest.labels == ("dog", "rooster", "rain", "sneezing")
+    assert manifest.held_out_folds == (1,)
+    assert list(manifest.metrics) == ["1"]
+    assert manifest.metrics["1"].windows == 8
+    assert set(manifest.parity) == {"model.onnx", "model.int8.onnx", "model.fp16.onnx"}
+    assert manifest.parity["model.onnx"].max_delta < 1e-3
+    assert manifest.license.name == "CC BY 3.0"
+    assert manifest.audio.window_samples == 80000
+    assert 0.05 <= manifest.calibration.temperature <= 20
+    assert manifest.sensitivity
+
+
+def test_its_files_belong_together(home: Path) -> None:
+    folder = home / "bundles" / "tiny"
+    manifest = manifest_of(folder)
+    model, facts = load_model(folder / "weights.safetensors")
+    assert facts.labels == manifest.labels
+    told = {entry.key: entry.value for entry in onnx.load_model(folder / "model.onnx").metadata_props}
+    assert json.loads(told["labels"]) == list(manifest.labels)
+    assert float(told["temperature"]) == manifest.calibration.temperature
+    _, embedding = Session(onnx.load_model(folder / "model.onnx"))(np.zeros((1, 80000), np.float32))
+    assert load_reference(folder / "reference.npz").distance(embedding).shape == (1,)
+    assert sum(parameter.numel() for parameter in model.network.parameters()) == manifest.model.parameters
+
+
+def test_the_card_says_what_was_measured(home: Path) -> None:
+    folder = home / "bundles" / "tiny"
+    manifest, card = manifest_of(folder), (folder / "card.md").read_text()
+    assert f"**{100 * manifest.summary.accuracy:.2f} %**" in card
+    assert f"temperature of {manifest.calibration.temperature:.3f}" in card
+    assert "commercial use with attribution" in card
+    for row in manifest.speed.rows:
+        assert f"| {row.engine} | {row.milliseconds:.2f} |" in card
+
+
+def test_show_and_verify(home: Path, esc10_mini: Path) -> None:
+    shown = earshot(home, esc10_mini, "bundle", "show", "bundles/tiny")
+    assert "dog, rooster, rain, sneezing" in shown
+    assert "held-out fold 1" in shown
+    printed = earshot(home, esc10_mini, "bundle", "show", "bundles/tiny", "--json")
+    assert printed == (home / "bundles" / "tiny" / "manifest.json").read_text()
+    assert "is whole: 10 files" in earshot(home, esc10_mini, "bundle", "verify", "bundles/tiny")
+
+
+def test_verify_finds_damage(home: Path, esc10_mini: Path, bundle: Path) -> None:
+    graph = bundle / "model.onnx"
+    graph.write_bytes(graph.read_bytes()[:-1])
+    said = earshot(home, esc10_mini, "bundle", "verify", str(bundle), status=1)
+    assert "is damaged: model.onnx is" in said
+
+
+def test_a_bundle_of_the_future_is_refused(home: Path, esc10_mini: Path, bundle: Path) -> None:
+    content = json.loads((bundle / "manifest.json").read_text())
+    (bundle / "manifest.json").write_text(json.dumps(content | {"schema_version": "2.0"}))
+    for word in ("show", "verify"):
+        assert "update Earshot" in earshot(home, esc10_mini, "bundle", word, str(bundle), status=1)
+
+
+def test_a_bundle_is_not_overwritten_unasked(home: Path, esc10_mini: Path) -> None:
+    before = manifest_of(home / "bundles" / "tiny")
+    said = earshot(home, esc10_mini, "export", "run", "--out", "bundles/tiny", status=1)
+    assert "is there already" in said
+    assert "--force" in said
+    assert manifest_of(home / "bundles" / "tiny") == before
+
+
+def test_a_shipped_model_can_be_exported_from_its_bundle_again(home: Path, esc10_mini: Path) -> None:
+    weights = "bundles/tiny/weights.safetensors"
+    earshot(home, esc10_mini, "export", weights, "--out", "again", "--name", "other", "--version", "2")
+    first, second = manifest_of(home / "bundles" / "tiny"), manifest_of(home / "again")
+    assert (second.name, second.version) == ("other", "2")
+    assert second.calibration == first.calibration
+    assert second.parity["model.onnx"] == first.parity["model.onnx"]
+
+
+def test_a_full_disk_leaves_nothing_behind(home: Path, esc10_mini: Path) -> None:
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+
+    said = earshot(home, esc10_mini, "export", "run", "--out", "full/tiny", status=1, before=small_files)
+    assert "File too large" in said
+    assert not list((home / "full").iterdir())
+
+
+def test_what_cannot_be_exported(home: Path, esc10_mini: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.safetensors").write_text("not weights")
+    cases = [
+        (("nowhere",), "nowhere: no such checkpoint"),
+        ((str(tmp_path / "text.safetensors"),), "is damaged or no checkpoint"),
+        (("run/state.safetensors",), "holds the state of a run"),
+        (("run", "--crossval", str(tmp_path)), "no fold*/model.safetensors there"),
+        (("run", "--name", "Has Spaces"), "is no name for a model"),
+        (("run", "--data", str(tmp_path)), "holds no audio"),
+    ]
+    for words, sentence in cases:
+        assert sentence in earshot(home, esc10_mini, "export", *words, "--out", str(tmp_path / "out"), status=1)
+        assert not (tmp_path / "out").exists()
+
+
+def test_a_model_that_heard_everything_needs_a_cross_validation(home: Path, esc10_mini: Path) -> None:
+    earshot(home, esc10_mini, "train", "tiny.toml", "--all-folds", "--out", "all", "-s", "loop.epochs=2")
+    assert "--crossval" in earshot(home, esc10_mini, "export", "all", "--out", "bundles/all", status=1)
+    earshot(home, esc10_mini, "crossval", "tiny.toml", "--folds", "1,2", "--out", "other", "-s", "loop.epochs=1")
+    said = earshot(home, esc10_mini, "export", "all", "--crossval", "other", "--out", "bundles/all", status=1)
+    assert "loop.epochs is 1, not 2" in said
+    earshot(home, esc10_mini, "crossval", "tiny.toml", "--folds", "1,2", "--out", "cv", "-s", "loop.epochs=2")
+    earshot(home, esc10_mini, "export", "all", "--crossval", "cv", "--out", "bundles/all")
+    manifest = manifest_of(home / "bundles" / "all")
+    assert manifest.held_out_folds == ()
+    assert list(manifest.metrics) == ["1", "2"]
+    assert manifest.parity["model.onnx"].windows == 16
+    assert "these weights have heard all of them" in (home / "bundles" / "all" / "card.md").read_text()
