@@ -7,7 +7,6 @@ the folder that holds it is open to its owner only.
 """
 
 import hashlib
-import os
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contract.errors import EarshotError
-from contract.files import replacing
+from contract.files import cache_folder, replacing
 
 _MAGIC = b"EARSHOT\x1a"  # the last one ends a text, for whoever prints the file
 _LENGTH = struct.Struct("<I")
@@ -85,10 +84,7 @@ class EngineHeader(BaseModel):
 
 def engine_folder() -> Path:
     """Where engines are kept unless told otherwise: `engines` in EARSHOT_CACHE, or in ~/.cache/earshot."""
-    if own := os.environ.get("EARSHOT_CACHE"):
-        return Path(own) / "engines"
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "earshot" / "engines"
+    return cache_folder() / "engines"
 
 
 def engine_for(key: EngineKey, folder: Path, build: Callable[[], bytes], note: Note = lambda _: None) -> bytes:

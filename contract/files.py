@@ -1,10 +1,19 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders that appear whole or not at all, and where caches lie."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
+
+
+def cache_folder() -> Path:
+    """Where what can be made again is kept: EARSHOT_CACHE, or `earshot` among the user's caches."""
+    if own := os.environ.get("EARSHOT_CACHE"):
+        return Path(own)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "earshot"
 
 
 @contextmanager

@@ -22,7 +22,7 @@ def add_export_commands(app: typer.Typer) -> None:
 
 
 def export(
-    checkpoint: Annotated[Path, typer.Argument(help="A model.safetensors, or the folder of a run.")],
+    checkpoint: Annotated[Path, typer.Argument(help="A model.safetensors, or the folder of a run or a bundle.")],
     *,
     data: DataOption,
     out: Annotated[
@@ -60,12 +60,12 @@ def export(
     from export.exporter import Order
     from export.exporter import export as make
     from export.tables import show_bundle, show_verdict
-    from training.checkpoint import MODEL_FILE, load_facts
+    from training.checkpoint import load_facts, model_file
     from training.console import counting, note, stages
     from training.material import load_sounds
     from training.precision import device_named
 
-    path = checkpoint / MODEL_FILE if checkpoint.is_dir() else checkpoint
+    path = model_file(checkpoint)
     facts = load_facts(path)
     order = Order(path, crossval, data, out, called, version, precision, prune, pcm16, force)
     with counting("decoding") as progress:

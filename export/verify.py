@@ -7,7 +7,7 @@ from contract.bundle import Bundle, BundleError
 from export.graph import INPUT
 from export.session import Session
 
-_BATCHES = (1, 3)
+_BATCHES = (1, 64)  # the fewest and the most that a service asks at once
 
 
 def try_graphs(bundle: Bundle) -> list[str]:

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from contract.bundle import WEIGHTS
 from contract.errors import EarshotError
 from contract.files import replacing
 from training.frontend import build_frontend
@@ -84,6 +85,13 @@ def build_classifier(recipe: Recipe, classes: int) -> Classifier:
     """The untrained model that a recipe describes."""
     frontend = build_frontend(recipe.front_end, recipe.audio.sample_rate)
     return Classifier(frontend, AudioResNet(recipe.model, classes))
+
+
+def model_file(place: Path) -> Path:
+    """The weights in this folder of a run or a bundle; a file is taken as it is."""
+    if not place.is_dir():
+        return place
+    return place / (WEIGHTS if (place / WEIGHTS).is_file() else MODEL_FILE)
 
 
 def save_model(path: Path, model: nn.Module, facts: ModelFacts, half: bool = False) -> None:

@@ -121,7 +121,7 @@ def crossval(
 
 def evaluate(
     *,
-    checkpoint: Annotated[Path, typer.Option(help="A model.safetensors, or the folder of a run.")],
+    checkpoint: Annotated[Path, typer.Option(help="A model.safetensors, or the folder of a run or a bundle.")],
     data: DataOption,
     fold: Annotated[
         int | None,
@@ -133,12 +133,12 @@ def evaluate(
     device: DeviceOption = None,
 ) -> None:
     """Judge a checkpoint on held-out clips; warns where it has learned from them."""
-    from training.checkpoint import load_model
+    from training.checkpoint import load_model, model_file
     from training.evaluation import predict, save_predictions
     from training.precision import device_named
     from training.tables import show_evaluation
 
-    path = _model_file(checkpoint)
+    path = model_file(checkpoint)
     model, facts = load_model(path)
     folds = facts.held_out_folds if fold is None else (fold,)
     if not folds:
@@ -153,15 +153,15 @@ def evaluate(
 
 
 def shrink(
-    checkpoint: Annotated[Path, typer.Argument(help="A model.safetensors, or the folder of a run.")],
+    checkpoint: Annotated[Path, typer.Argument(help="A model.safetensors, or the folder of a run or a bundle.")],
     out: Annotated[Path, typer.Argument(help="The smaller file.")],
 ) -> None:
     """Store a model's weights as float16: half the bytes, answers equal but for rounding."""
-    from training.checkpoint import load_model, save_model
+    from training.checkpoint import load_model, model_file, save_model
 
     if out.exists():
         raise EarshotError(f"{out} is there already: choose another name")
-    model, facts = load_model(_model_file(checkpoint))
+    model, facts = load_model(model_file(checkpoint))
     save_model(out, model, facts, half=True)
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.2f} MB")
 
@@ -211,12 +211,6 @@ def _resumed(out: Path, data: Path, cache: Path | None, device: "torch.device") 
     sounds = _sounds(data, facts.recipe, cache)
     material = sounds.split(frozenset(facts.held_out_folds), frozenset(facts.validation_folds))
     return Run(facts.recipe, material, out, device, state)
-
-
-def _model_file(checkpoint: Path) -> Path:
-    from training.checkpoint import MODEL_FILE
-
-    return checkpoint / MODEL_FILE if checkpoint.is_dir() else checkpoint
 
 
 def _make_folder(out: Path) -> None:

@@ -9,7 +9,7 @@ from types import ModuleType
 import onnx
 import torch
 
-from contract.bundle import HALF_GRAPH, WEIGHTS
+from contract.bundle import HALF_GRAPH
 from contract.files import replacing
 from export.engines import find_library
 from export.gpu.engines import Candidate, onnx_candidate, tensorrt_candidates, torch_candidates
@@ -17,7 +17,7 @@ from export.gpu.measure import Column, Material, load_material, measure
 from export.gpu.plans import Plan, plan_for
 from export.gpu.report import as_json, machine_facts, show
 from export.graph import half_graph
-from training.checkpoint import MODEL_FILE, load_model
+from training.checkpoint import load_model, model_file
 from training.console import console, counting, note
 from training.model import Classifier
 
@@ -27,7 +27,7 @@ Graph = Callable[[], onnx.ModelProto]
 def check(source: Path, clips: Path, device: torch.device, runs: int, compiled: bool, out: Path | None) -> bool:
     """Measure every engine for this bundle, run or checkpoint on this device; whether all is within limits."""
     _without_tf32()
-    model, facts = load_model(weights_of(source))
+    model, facts = load_model(model_file(source))
     audio = facts.recipe.audio
     material = load_material(model, clips, audio.sample_rate, audio.window_samples)
     graph = cache(partial(graph_of, source, model, audio.window_samples))
@@ -54,13 +54,6 @@ def candidates(
 
     found += tensorrt_candidates(find_library(), load, device)
     return [*found, onnx_candidate(graph, samples, "CUDAExecutionProvider")]
-
-
-def weights_of(source: Path) -> Path:
-    """The weights in a bundle or a run; a file is taken for a checkpoint."""
-    if not source.is_dir():
-        return source
-    return source / (WEIGHTS if (source / WEIGHTS).is_file() else MODEL_FILE)
 
 
 def graph_of(source: Path, model: Classifier, samples: int) -> onnx.ModelProto:

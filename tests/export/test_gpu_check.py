@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from export.gpu import check as gpu_check
 from export.gpu import columns as gpu_columns
-from export.gpu.columns import candidates, check, graph_of, weights_of
+from export.gpu.columns import candidates, check, graph_of
 from export.gpu.engines import Candidate, TorchEngine, onnx_candidate, tensorrt_candidates
 from export.gpu.measure import (
     Column,
@@ -33,7 +33,7 @@ from export.gpu.measure import (
 from export.gpu.report import as_json, latency_table, machine_facts, parity_table
 from export.graph import half_graph
 from tests.training.conftest import TINY
-from training.checkpoint import ModelFacts, build_classifier, load_model, save_model
+from training.checkpoint import ModelFacts, build_classifier, load_model, model_file, save_model
 from training.model import Classifier
 
 ROOT = Path(__file__).parents[2]
@@ -291,10 +291,10 @@ def test_runs_are_timed_after_a_warm_up() -> None:
 
 
 def test_a_bundle_brings_its_own_weights_and_graph(model: Classifier, checkpoint: Path, tmp_path: Path) -> None:
-    assert weights_of(checkpoint) == checkpoint
-    assert weights_of(checkpoint.parent) == checkpoint
+    assert model_file(checkpoint) == checkpoint
+    assert model_file(checkpoint.parent) == checkpoint
     (tmp_path / "weights.safetensors").touch()
-    assert weights_of(tmp_path) == tmp_path / "weights.safetensors"
+    assert model_file(tmp_path) == tmp_path / "weights.safetensors"
     graph = half_graph(model, SAMPLES)
     graph.producer_name = "shipped"
     (tmp_path / "model.fp16.onnx").write_bytes(graph.SerializeToString())

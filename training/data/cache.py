@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.audio import AudioError, decode, fit
-from contract.files import replacing
+from contract.files import cache_folder, replacing
 from training.data.dataset import Dataset, DatasetError
 from training.data.progress import Progress, silent
 
@@ -51,12 +51,6 @@ class WindowCache:
         return np.flatnonzero(np.isin(self.clip, np.asarray(clips, dtype=np.int64)))
 
 
-def default_cache_folder() -> Path:
-    """Where caches live unless told otherwise."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "earshot"
-
-
 def open_cache(
     dataset: Dataset,
     sample_rate: int,
@@ -65,7 +59,7 @@ def open_cache(
     progress: Progress = silent,
 ) -> WindowCache:
     """The cache of this data set, made first if it is not there."""
-    folder = folder or default_cache_folder()
+    folder = folder or cache_folder()
     stem = f"{dataset.name}-{_key(dataset, sample_rate, window_samples)}"
     sound, index = folder / f"{stem}.i16", folder / f"{stem}.json"
     if not _is_whole(sound, index, window_samples):

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from contract.audio import decode, fit
-from training.data.cache import FULL_SCALE, default_cache_folder, open_cache
+from training.data.cache import FULL_SCALE, open_cache
 from training.data.dataset import Clip, Dataset, DatasetError, load_dataset
 
 RATE = 8000
@@ -243,10 +243,3 @@ def test_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
     path.rename(path.with_name(os.fsdecode(b"caf\xe9.wav")))
 
     assert open_cache(load_dataset(tmp_path / "data"), RATE, WINDOW, tmp_path).samples.any()
-
-
-def test_where_caches_live(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    assert default_cache_folder() == Path("/somewhere/earshot")
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert default_cache_folder() == Path.home() / ".cache" / "earshot"
