@@ -10,6 +10,10 @@ from pydantic import ValidationError
 from contract.errors import EarshotError
 from contract.manifest import SCHEMA_MAJOR, SCHEMA_VERSION, File, Manifest
 
+INPUT = "waveform"
+OUTPUTS = ("logits", "embedding")
+"""What every graph is asked, and what it answers."""
+
 MANIFEST = "manifest.json"
 FLOAT_GRAPH = "model.onnx"
 INT8_GRAPH = "model.int8.onnx"
@@ -19,6 +23,8 @@ REFERENCE = "reference.npz"
 CARD = "card.md"
 
 _SHIPPED = Path(__file__).parent.parent / "bundles"
+_NEEDED = (FLOAT_GRAPH, WEIGHTS, REFERENCE)
+_LONGEST_VERSION = 20  # characters
 _LARGEST_MANIFEST = 4 * 2**20  # bytes; a real one takes some 20 kB
 
 
@@ -55,6 +61,8 @@ def find_bundle(name_or_folder: str) -> Path:
 def open_bundle(folder: Path) -> Bundle:
     """The bundle in this folder, every file of it checked by size and SHA-256."""
     bundle = Bundle(folder, read_manifest(folder))
+    if missing := [name for name in _NEEDED if name not in bundle.manifest.files]:
+        raise BundleError(f"{folder} is no whole bundle: its manifest names no {missing[0]}")
     if damage := find_damage(bundle):
         more = f" (and {len(damage) - 1} more)" if len(damage) > 1 else ""
         raise BundleError(f"{folder} is damaged: {damage[0]}{more}; copy or export it anew")
@@ -106,11 +114,11 @@ def _damage(path: Path, wanted: File) -> str | None:
 def _require_known_schema(path: Path, content: object) -> None:
     version = content.get("schema_version") if isinstance(content, dict) else None
     major = str(version).partition(".")[0]
-    if not isinstance(version, str) or not major.isdecimal():
+    if not isinstance(version, str) or not major.isdecimal() or len(version) > _LONGEST_VERSION:
         raise BundleError(f"{path} is no manifest of a bundle: it names no schema_version")
     if int(major) != SCHEMA_MAJOR:
         raise BundleError(
-            f"{path} has schema {version[:20]}, this version of Earshot reads {SCHEMA_VERSION}: "
+            f"{path} has schema {version}, this version of Earshot reads {SCHEMA_VERSION}: "
             f"{'update Earshot' if int(major) > SCHEMA_MAJOR else 'export the model anew'}"
         )
 

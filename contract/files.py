@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import ENOTDIR
 from pathlib import Path
 from secrets import token_hex
 
@@ -30,7 +31,9 @@ def replacing(file: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """The same for a folder: what stood there before is gone only once the new one is whole."""
+    """The same for a folder: one that stood there before is gone only once the new one is whole."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise NotADirectoryError(ENOTDIR, "is there and is no folder", str(folder))
     folder.parent.mkdir(parents=True, exist_ok=True)
     mark = token_hex(4)
     aside, before = folder.with_name(f".{folder.name}.{mark}.partial"), folder.with_name(f".{folder.name}.{mark}.old")

@@ -81,6 +81,8 @@ class Novelty(_Part):
     """Sounds at a larger distance are new."""
     percentile: float
     """Of the distances of held-out sounds: so many of the known sounds lie below the threshold."""
+    flagged: dict[str, Share] = {}
+    """By fold: share of its windows beyond the threshold; alike, where the models can be compared."""
 
 
 class FoldMetrics(_Part):
@@ -92,7 +94,7 @@ class FoldMetrics(_Part):
     ece: Share
     """Expected calibration error of the bare scores."""
     ece_calibrated: Share
-    """The same after division by a temperature that was fitted on the other folds."""
+    """The same after division by a temperature that was fitted to other folds (of a single one: to other parts)."""
 
 
 class Summary(_Part):
@@ -102,6 +104,8 @@ class Summary(_Part):
     """Mean over the folds."""
     deviation: float
     """Standard deviation between the folds."""
+    missing_folds: tuple[int, ...] = ()
+    """Folds of the data for which there was no model that has not heard them."""
     ece: Share
     ece_calibrated: Share
     seed: int
@@ -124,10 +128,13 @@ class Parity(_Part):
     accuracy: Share
     accuracy_float: Share
     """Of the PyTorch model, on the same windows."""
+    called_new: Share
+    """Share of these windows that lies beyond the threshold of novelty, by the embeddings of this file."""
     hostile_max_delta: float
-    """Largest difference on signals made to break it."""
+    """Largest difference of the shipped weights on signals made to break arithmetic."""
+    own_windows: int
+    """How many windows the shipped weights themselves were compared on; they have learned from these."""
     own_max_delta: float
-    """Largest difference of the shipped weights themselves, where they have heard every fold."""
     own_agreement: Share
 
 

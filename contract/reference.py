@@ -19,7 +19,7 @@ from contract.files import replacing
 
 _SCHEMA = 1
 _HISTOGRAM = "histogram"
-_DAMAGE = (OSError, ValueError, EOFError, RuntimeError, BadZipFile, zlib.error)
+_DAMAGE = (OSError, ValueError, TypeError, EOFError, MemoryError, RuntimeError, BadZipFile, zlib.error)
 
 
 class ReferenceFileError(EarshotError):

@@ -66,9 +66,13 @@ def _accuracy(manifest: Manifest, classes: Sequence[ClassReport]) -> str:
             for report in classes[:_CLASSES_SHOWN]
         ),
     )
-    how = "Each fold is answered by a model of this recipe that has not heard it" + (
-        "; these weights have heard all of them." if not manifest.held_out_folds else "."
-    )
+    how = "Each fold is answered by a model of this recipe that has not heard it"
+    how += "." if manifest.held_out_folds else "; these weights have heard all of them."
+    if manifest.model.pruned:
+        how += " Each was pruned and tuned in the same way; how wide their blocks are may differ."
+    if summary.missing_folds:
+        missing = ", ".join(map(str, summary.missing_folds))
+        how += f" **Not judged: fold {missing}**, for want of a model that has not heard it."
     return f"## Accuracy\n\n{how} Mean: {mean}, seed {summary.seed}, last epoch.\n\n{folds}\n\n{weakest}"
 
 
@@ -76,6 +80,8 @@ def _confidence(manifest: Manifest) -> str:
     summary, calibration, novelty = manifest.summary, manifest.calibration, manifest.novelty
     folds = ", ".join(map(str, calibration.folds))
     others = "the other folds" if len(calibration.folds) > 1 else "other parts of the fold"
+    beyond = ", ".join(f"{100 * share:.1f}" for share in novelty.flagged.values())
+    flagged = f"; beyond it, fold by fold: {beyond} %" if len(novelty.flagged) > 1 else ""
     reach = "" if calibration.precision >= calibration.precision_wanted else ", the best that could be reached"
     return (
         "## Confidence\n\n"
@@ -84,32 +90,40 @@ def _confidence(manifest: Manifest) -> str:
         f"temperature that was fitted to {others}).\n\n"
         f"Answers below a confidence of {calibration.reject_below:.3f} are called uncertain: above it "
         f"{_percent(calibration.precision)} are right (wanted: {_percent(calibration.precision_wanted)}{reach}), and "
-        f"{_percent(calibration.coverage)} of the sounds are answered. Measured on {calibration.windows} windows of "
-        f"fold {folds}.\n\n"
+        f"{_percent(calibration.coverage)} of the sounds are answered. Chosen and measured on {calibration.windows} "
+        f"windows of fold {folds}.\n\n"
         f"A sound is called unlike the training data beyond a distance of {novelty.threshold:.3g} "
-        f"({novelty.method}): {novelty.percentile:g} % of held-out sounds lie below."
+        f"({novelty.method}): {novelty.percentile:g} % of held-out sounds lie below{flagged}."
     )
 
 
 def _parity(manifest: Manifest) -> str:
+    if not manifest.parity:
+        return ""
     rows = (
         (
-            f"`{name}`", f"{p.max_delta:.2g}", f"{p.p999_delta:.2g}", _percent(p.agreement),
-            f"{_percent(p.accuracy)} ({100 * (p.accuracy - p.accuracy_float):+.2f})", f"{p.hostile_max_delta:.2g}",
-            f"{p.own_max_delta:.2g}", _percent(p.own_agreement),
+            f"`{name}`",
+            f"{p.max_delta:.2g}",
+            f"{p.p999_delta:.2g}",
+            _percent(p.agreement),
+            f"{_percent(p.accuracy)} ({100 * (p.accuracy - p.accuracy_float):+.2f})",
+            _percent(p.called_new),
         )
         for name, p in manifest.parity.items()
-    )  # fmt: skip
-    header = (
-        "file", "largest Δ logit", "99.9 % of Δ", "same answer", "accuracy (points)", "largest Δ, hostile signals",
-        "largest Δ, these weights", "same answer, these weights",
-    )  # fmt: skip
+    )
+    own = (
+        (f"`{name}`", f"{p.own_max_delta:.2g}", _percent(p.own_agreement), f"{p.hostile_max_delta:.2g}")
+        for name, p in manifest.parity.items()
+    )
     first = next(iter(manifest.parity.values()))
+    header = ("file", "largest Δ logit", "99.9 % of Δ", "same answer", "accuracy (points)", "called new")
+    own_header = ("file", "largest Δ logit", "same answer", "largest Δ, hostile signals")
     return (
         "## Equal to the PyTorch model\n\n"
-        f"{first.windows} held-out windows of fold {', '.join(map(str, first.folds))}, each fold by the model that "
-        "has not heard it, taken through the same export; hostile signals are steep noise, a tone over quiet noise, "
-        f"silence, clicks, a constant.\n\n{_table(header, rows)}"
+        f"On {first.windows} held-out windows of fold {', '.join(map(str, first.folds))}, each fold by the model "
+        f"that has not heard it, taken through the same export:\n\n{_table(header, rows)}\n\n"
+        f"These weights themselves, on {first.own_windows} windows that they have learned from, and on hostile "
+        f"signals (steep noise, a tone over quiet noise, silence, clicks, a constant):\n\n{_table(own_header, own)}"
     )
 
 

@@ -41,6 +41,10 @@ def export(
     prune: Annotated[
         float, typer.Option(min=0, max=0.9, help="Cut whole channels, until so much of the arithmetic is gone.")
     ] = 0.0,
+    keep_float: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LAYER", help="A layer that INT8 leaves alone, as in layer2.block1.conv1. Repeatable."),
+    ] = None,
     pcm16: Annotated[
         bool, typer.Option("--pcm16", help="Also write graphs that take 16-bit PCM: half the bytes to a GPU.")
     ] = False,
@@ -53,27 +57,37 @@ def export(
     A model that holds a fold out is measured on that fold. One that has heard all folds (train --all-folds) needs
     --crossval, the folder of its recipe's cross-validation. If a graph is not equal enough, nothing is written.
     """
-    called = name or out.resolve().name
+    out = out.resolve()
+    called = name or out.name
     if not _NAME.fullmatch(called):
         raise EarshotError(f"{called!r} is no name for a model: small letters, digits, dots and dashes; see --name")
 
     from export.exporter import Order
     from export.exporter import export as make
-    from export.tables import show_bundle, show_verdict
+    from export.parity import ParityError
+    from export.tables import show_bundle, show_parity
+    from export.writer import require_place
     from training.checkpoint import load_facts, model_file
     from training.console import counting, note, stages
     from training.material import load_sounds
     from training.precision import device_named
 
+    require_place(out, force)
+    out.parent.mkdir(parents=True, exist_ok=True)
     path = model_file(checkpoint)
     facts = load_facts(path)
-    order = Order(path, crossval, data, out, called, version, precision, prune, pcm16, force)
+    kept = tuple(keep_float or ())
+    order = Order(path, crossval, data, out, called, version, precision, prune, kept, pcm16, force)
     with counting("decoding") as progress:
         sounds = load_sounds(data, facts.recipe, facts.labels, cache, progress)
     for warning in sounds.warnings:
         note(warning)
-    with stages() as say:
-        bundle = make(order, sounds, device_named(device), say, show_verdict)
+    try:
+        with stages() as say:
+            bundle = make(order, sounds, device_named(device), say)
+    except ParityError as error:
+        show_parity(error.measured)
+        raise
     show_bundle(bundle)
 
 
@@ -127,10 +141,13 @@ def engine(
     A kept engine fits one graph, one GPU and one version of TensorRT; when any of them changes it is built anew.
     """
     from contract.bundle import find_bundle, open_bundle
-    from export.engines import make_engine, profiles_of
+    from export.engines import by_tenths, make_engine, profiles_of
     from training.console import note, stages
 
     opened, profiles = open_bundle(find_bundle(bundle)), profiles_of(batches)
     with stages() as say:
-        path = make_engine(opened, profiles, target, note, lambda phase, done, total: say(f"{phase}: {done}/{total}"))
-    typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+        made = make_engine(opened, profiles, target, note, by_tenths(say))
+    size = f"{len(made.plan) / 1e6:.1f} MB"
+    typer.echo(
+        f"{size}, kept as {made.path}" if made.kept else f"{size}, but it could not be kept in {made.path.parent}"
+    )

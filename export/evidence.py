@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contract.errors import EarshotError
-from training.checkpoint import MODEL_FILE, CheckpointError, ModelFacts, load_model
+from training.checkpoint import MODEL_FILE, CheckpointError, ModelFacts, load_facts, load_model
 from training.material import Material, Sounds
 from training.model import Classifier
 from training.recipe import flat_fields
@@ -39,13 +39,14 @@ class Witness:
         return ", ".join(map(str, self.folds))
 
 
-def itself(model: Classifier, facts: ModelFacts, sounds: Sounds, path: Path) -> Witness:
-    """The model to export, with the sounds split as they were for its training."""
+def witness_of(model: Classifier, facts: ModelFacts, sounds: Sounds, path: Path) -> Witness:
+    """The model, with the sounds split as they were for its training."""
     material = sounds.split(frozenset(facts.held_out_folds), frozenset(facts.validation_folds))
-    if material.held_out_folds and facts.split not in {"", material.fingerprint()}:
+    proven = facts.split == material.fingerprint() if facts.split else facts.dataset == sounds.dataset.name
+    if not proven or facts.labels != sounds.dataset.labels:
         raise CheckpointError(
             f"{path} was trained on other clips or another split than {sounds.dataset.name} gives: "
-            "export it with the data that it was trained on"
+            "name the data that it was trained on by --data"
         )
     return Witness(model, facts, material)
 
@@ -60,18 +61,25 @@ def witnesses(own: Witness, sounds: Sounds, crossval: Path | None) -> Iterator[W
             )
         yield own
         return
-    for path in fold_models(crossval):
+    for path in fold_models(crossval, own.facts):
         model, facts = load_model(path)
-        _require_same_recipe(path, facts, own.facts)
-        yield itself(model, facts, sounds, path)
+        yield witness_of(model, facts, sounds, path)
 
 
-def fold_models(crossval: Path) -> list[Path]:
-    """The models of a cross-validation, one for each fold."""
-    found = sorted(crossval.glob(f"fold*/{MODEL_FILE}"))
-    if not found:
+def fold_models(crossval: Path, wanted: ModelFacts) -> list[Path]:
+    """The models of a cross-validation, one for each fold, of the same recipe as the model to export."""
+    by_fold: dict[tuple[int, ...], Path] = {}
+    for path in sorted(crossval.glob(f"fold*/{MODEL_FILE}")):
+        facts = load_facts(path)
+        _require_same_recipe(path, facts, wanted)
+        if len(facts.held_out_folds) != 1:
+            raise CheckpointError(f"{path} does not hold out one fold: it is no part of a cross-validation")
+        if earlier := by_fold.get(facts.held_out_folds):
+            raise CheckpointError(f"{path} and {earlier} hold out the same fold: only one of them can be counted")
+        by_fold[facts.held_out_folds] = path
+    if not by_fold:
         raise EarshotError(f"--crossval {crossval}: no fold*/{MODEL_FILE} there; earshot crossval makes them")
-    return found
+    return [by_fold[fold] for fold in sorted(by_fold)]
 
 
 def _require_same_recipe(path: Path, facts: ModelFacts, wanted: ModelFacts) -> None:
@@ -85,3 +93,5 @@ def _require_same_recipe(path: Path, facts: ModelFacts, wanted: ModelFacts) -> N
             f"{path} was trained by another recipe than the model to export: "
             f"{name} is {here[name]}, not {there.get(name)}"
         )
+    if facts.recipe != wanted.recipe:
+        raise CheckpointError(f"{path} was trained by another recipe than the model to export")

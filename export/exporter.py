@@ -3,7 +3,6 @@
 Nothing is written before everything has been proven.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,17 +13,16 @@ import torch
 from numpy.typing import NDArray
 
 from contract.bundle import FLOAT_GRAPH, HALF_GRAPH, INT8_GRAPH, Bundle
-from contract.errors import EarshotError
-from export.evidence import Witness, itself, witnesses
-from export.findings import Findings, calibrate, novelty_of, reference_of
-from export.graph import float_graph, foldable_graph, half_graph
+from export.evidence import Witness, witness_of, witnesses
+from export.findings import Findings, calibrate, reference_of
+from export.graph import float_graph, folded_graph, half_graph, taking_pcm16
+from export.hostile import signals
 from export.int8 import quantise
-from export.novelty import fit_statistics
-from export.parity import require
-from export.pruning import fine_tune, prune
+from export.parity import ParityError
+from export.pruning import fine_tune, prune, unpruned
 from export.ranges import Ranges, measure_ranges
 from export.sensitivity import sensitivity
-from export.session import Session, ask
+from export.session import Session
 from export.speed import measure_speed
 from export.terms import terms_of
 from export.testimony import (
@@ -34,14 +32,36 @@ from export.testimony import (
     Verdict,
     compare_on_hostile_signals,
     compare_on_own_sounds,
+    statistics_of,
     testify,
 )
 from export.writer import write_bundle
-from training.checkpoint import load_model, with_half_weights
+from training.checkpoint import build_classifier, load_model, with_half_weights
+from training.data.cache import FULL_SCALE
+from training.loop import Run
 from training.material import Sounds
+from training.observers import Observer, StepReport
 
 _CALIBRATED_ON = 256  # training windows: see docs/export.md
+_BATCH = 16
+_TENTHS = 10
 _PROBED_ON = 64  # windows for each layer of the report on sensitivity
+
+
+class _Saying(Observer):
+    """Tells how far the tuning of a pruned model is."""
+
+    def __init__(self, what: str, say: Say) -> None:
+        self._what, self._say = what, say
+
+    def started(self, run: Run) -> None:
+        """Count its steps."""
+        self._steps = run.total_steps
+
+    def stepped(self, report: StepReport) -> None:
+        """Say each whole tenth."""
+        if report.step * _TENTHS % self._steps < _TENTHS:
+            self._say(f"{self._what}, {report.step} of {self._steps} steps")
 
 
 @dataclass(frozen=True)
@@ -49,7 +69,7 @@ class _Made:
     """The graphs, and what INT8 was made of."""
 
     graphs: Graphs
-    foldable: onnx.ModelProto
+    folded: onnx.ModelProto
     ranges: Ranges
 
 
@@ -68,92 +88,103 @@ class Order:
     """Share of right answers wanted above the confidence below which an answer is called uncertain."""
     prune: float = 0.0
     """Share of the multiply-accumulates to be cut out."""
+    keep_float: tuple[str, ...] = ()
+    """Layers that INT8 leaves alone."""
     pcm16: bool = False
     """Also write each graph in a form that takes 16-bit PCM."""
     replace: bool = False
     """Whether a bundle that stands there may be replaced."""
 
 
-def export(order: Order, sounds: Sounds, device: torch.device, say: Say, judged: Callable[[Verdict], None]) -> Bundle:
-    """Make the bundle; raises a `ParityError` and writes nothing where a graph is not equal to the model.
-
-    `judged` is told how equal they are, whether that is enough or not.
-    """
-    if order.out.exists() and not order.replace:
-        raise EarshotError(f"{order.out} is there already: choose another --out, or replace it by --force")
+def export(order: Order, sounds: Sounds, device: torch.device, say: Say) -> Bundle:
+    """Make the bundle; raises a `ParityError` and writes nothing where a graph is not equal to the model."""
     model, facts = load_model(order.checkpoint)
-    asked = itself(model, facts, sounds, order.checkpoint)
-    own = _ready(asked, order, sounds, device, say)
-    made = _make(own, say)
+    asked = witness_of(model, facts, sounds, order.checkpoint)
+    terms = terms_of(order.data, sounds.dataset)
+    own = _ready(asked, order, device, say)
+    made = _make(own, order.keep_float, say)
     testimonies = []
     for witness in witnesses(asked, sounds, order.crossval):
         if witness is asked:
             testimonies.append(testify(own, made.graphs, say))
         else:
-            other = _ready(witness, order, sounds, device, say)
-            testimonies.append(testify(other, _make(other, say).graphs, say))
+            other = _ready(witness, order, device, say)
+            testimonies.append(testify(other, _make(other, order.keep_float, say).graphs, say))
     verdict = _judge(own, made.graphs, tuple(testimonies), say)
-    judged(verdict)
-    require(verdict.failures)
+    graphs = made.graphs | (_taking_pcm16(made.graphs, own) if order.pcm16 else {})
+    if verdict.failures:
+        raise ParityError("; ".join(verdict.failures), verdict.parity())
     findings = _find(own, made, verdict, order.precision, say)
     say(f"writing {order.out}")
-    terms = terms_of(order.data, sounds.dataset)
-    return write_bundle(order.out, order.name, order.version, findings, terms, order.pcm16)
+    return write_bundle(order.out, order.name, order.version, graphs, findings, terms, order.replace)
 
 
-def _ready(witness: Witness, order: Order, sounds: Sounds, device: torch.device, say: Say) -> Witness:
+def _ready(witness: Witness, order: Order, device: torch.device, say: Say) -> Witness:
     """As it will be shipped: pruned where that is asked, with weights that are float16 numbers."""
     model, facts = witness.model, witness.facts
     if order.prune:
-        say(f"pruning {order.prune:.0%} and tuning what remains")
+        say(f"{witness.name}: looking for {order.prune:.0%} that matter least")
         model, facts = prune(model, facts, witness.material.train, order.prune, device)
         with TemporaryDirectory() as folder:
-            model, facts = fine_tune(model, facts, sounds, Path(folder), device)
+            watching = (_Saying(f"{witness.name}: tuning what remains", say),)
+            model, facts = fine_tune(model, facts, witness.material, Path(folder), device, observers=watching)
     return replace(witness, model=with_half_weights(model), facts=facts)
 
 
-def _make(witness: Witness, say: Say) -> _Made:
+def _make(witness: Witness, keep_float: tuple[str, ...], say: Say) -> _Made:
     """Every graph of a bundle, INT8 by the ranges of sounds that the model has learned from."""
     model, samples = witness.model, witness.facts.recipe.audio.window_samples
     say(f"{witness.name}: exporting float32 and float16")
     graphs = {FLOAT_GRAPH: float_graph(model, samples), HALF_GRAPH: half_graph(model, samples)}
     say(f"{witness.name}: quantising to INT8")
-    foldable = foldable_graph(model, samples)
-    ranges = measure_ranges(foldable, _waves(witness, _CALIBRATED_ON))
-    return _Made(graphs | {INT8_GRAPH: quantise(foldable, ranges)}, foldable, ranges)
+    folded = folded_graph(model, samples)
+    ranges = measure_ranges(folded, _waves(witness, _CALIBRATED_ON))
+    return _Made(graphs | {INT8_GRAPH: quantise(folded, ranges, keep_float)}, folded, ranges)
 
 
 def _waves(witness: Witness, count: int) -> NDArray[np.float32]:
     """Sounds that the model has learned from."""
-    return np.concatenate(list(witness.material.train.some(count).waves(count)))
+    return np.concatenate(list(witness.material.train.some(count).waves(_BATCH)))
 
 
 def _judge(own: Witness, graphs: Graphs, testimonies: tuple[Testimony, ...], say: Say) -> Verdict:
     say("comparing the graphs with the model itself")
     samples = own.facts.recipe.audio.window_samples
     return Verdict(
-        testimonies,
-        own=compare_on_own_sounds(own, graphs),
-        hostile=compare_on_hostile_signals(own.model, graphs, samples),
+        testimonies, compare_on_own_sounds(own, graphs), compare_on_hostile_signals(own.model, graphs, samples)
     )
+
+
+def _taking_pcm16(graphs: Graphs, own: Witness) -> Graphs:
+    """The same graphs for 16-bit samples, whose answers must be the same bit for bit."""
+    rate, samples = own.facts.recipe.audio.sample_rate, own.facts.recipe.audio.window_samples
+    pcm = np.stack([np.rint(wave * (FULL_SCALE - 1)) for wave in signals(samples, rate).values()]).astype(np.int16)
+    waves = pcm.astype(np.float32) / np.float32(FULL_SCALE)
+    variants = {name.replace(".onnx", ".pcm16.onnx"): taking_pcm16(graph) for name, graph in graphs.items()}
+    for (name, variant), graph in zip(variants.items(), graphs.values(), strict=True):
+        if not np.array_equal(Session(variant)(pcm)[0], Session(graph)(waves)[0]):
+            raise ParityError(f"{name} answers otherwise than the same graph for float32")
+    return variants
 
 
 def _find(own: Witness, made: _Made, verdict: Verdict, precision: float, say: Say) -> Findings:
     say("temperature, thresholds, what the training data looks like")
     calibrated = calibrate(verdict, precision)
-    learned = ask(Session(made.graphs[FLOAT_GRAPH]), own.material.train)
-    statistics = fit_statistics(learned.embedding, learned.labels)
+    is_witness = own.folds and own.folds == verdict.folds
+    learned = verdict.testimonies[0].learned if is_witness else statistics_of(own, made.graphs, say)
     say("what each layer pays for INT8")
-    costs = sensitivity(made.foldable, made.ranges, _waves(own, _PROBED_ON))
+    costs = sensitivity(made.folded, made.ranges, _waves(own, _PROBED_ON))
     say("measuring latencies on one thread")
     on_cpu = {name: made.graphs[name] for name in (FLOAT_GRAPH, INT8_GRAPH)}
+    recipe = own.facts.recipe
+    if recipe.model.inner:
+        whole = build_classifier(unpruned(recipe), len(own.facts.labels)).eval()  # its weights cost no time
+        on_cpu[f"{FLOAT_GRAPH} before it was pruned"] = float_graph(whole, recipe.audio.window_samples)
     return Findings(
         own,
-        made.graphs,
         verdict,
         calibrated,
-        novelty_of(verdict),
-        reference_of(own, statistics, verdict, calibrated),
+        reference_of(own, learned, verdict, calibrated),
         sensitivity=tuple(costs),
-        speed=measure_speed(own.model, on_cpu, own.facts.recipe.audio.window_samples),
+        speed=measure_speed(own.model, on_cpu, recipe.audio.window_samples),
     )

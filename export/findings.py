@@ -27,9 +27,8 @@ from export import calibration
 from export.calibration import Calibration as Calibrated
 from export.calibration import reliability
 from export.evidence import Witness
-from export.novelty import NoveltyThreshold, choose_threshold
 from export.pruning import operations, unpruned
-from export.testimony import Graphs, Testimony, Verdict
+from export.testimony import Testimony, Verdict
 from training.provenance import source_commit
 
 
@@ -38,10 +37,8 @@ class Findings:
     """Everything that stands in the manifest and beside it."""
 
     own: Witness
-    graphs: Graphs
     verdict: Verdict
     calibrated: Calibrated
-    novelty: NoveltyThreshold
     reference: Reference
     sensitivity: tuple[LayerSensitivity, ...]
     speed: Speed
@@ -63,9 +60,7 @@ class Findings:
             model=self._model(),
             labels=facts.labels,
             calibration=self._calibration(),
-            novelty=Novelty(
-                method=self.novelty.method, threshold=self.novelty.threshold, percentile=self.novelty.percentile
-            ),
+            novelty=self._novelty(),
             metrics=self._metrics(),
             summary=self._summary(),
             parity=self.verdict.parity(),
@@ -102,6 +97,11 @@ class Findings:
             folds=self.verdict.folds,
         )
 
+    def _novelty(self) -> Novelty:
+        found = self.verdict.novelty
+        flagged = {str(fold): share for fold, share in found.flagged.items()}
+        return Novelty(method=found.method, threshold=found.threshold, percentile=found.percentile, flagged=flagged)
+
     def _metrics(self) -> dict[str, FoldMetrics]:
         """Of each fold; a single one is calibrated against parts of itself."""
         after = {fold.fold: fold.after.ece for fold in self.calibrated.folds}
@@ -117,11 +117,17 @@ class Findings:
         return Summary(
             accuracy=float(np.mean(accuracies)),
             deviation=float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else 0.0,
+            missing_folds=self._missing_folds(),
             ece=self.calibrated.before.ece,
             ece_calibrated=self.calibrated.after.ece,
             seed=self.own.facts.recipe.loop.seed,
             commits=tuple(sorted({testimony.witness.facts.commit for testimony in self.verdict.testimonies})),
         )
+
+    def _missing_folds(self) -> tuple[int, ...]:
+        """Those that these weights, or some of the sounds, should have been judged on and were not."""
+        wanted = self.own.folds or set(self.own.material.folds)
+        return tuple(sorted(set(wanted) - set(self.verdict.folds)))
 
 
 def calibrate(verdict: Verdict, precision: float) -> Calibrated:
@@ -130,17 +136,12 @@ def calibrate(verdict: Verdict, precision: float) -> Calibrated:
     return calibration.calibrate(answers.logits, answers.labels, verdict.parts, precision)
 
 
-def novelty_of(verdict: Verdict) -> NoveltyThreshold:
-    """The distance beyond which a sound is new."""
-    return choose_threshold({testimony.witness.folds[0]: testimony.distances for testimony in verdict.testimonies})
-
-
 def reference_of(
     own: Witness, statistics: EmbeddingStatistics, verdict: Verdict, calibrated: Calibrated
 ) -> Reference:
     """What sounds looked like: plain facts of those learned from, answers to those held out."""
     facts = _features(own)
-    distances = np.concatenate([testimony.distances for testimony in verdict.testimonies])
+    distances = np.concatenate(list(verdict.distances.values()))
     values = facts | {"confidence": calibrated.confidence, "novelty": distances}
     predicted = np.bincount(verdict.answers.predicted, minlength=len(own.facts.labels))
     return Reference(statistics, predicted, {name: Histogram.of(found) for name, found in values.items()})

@@ -20,12 +20,11 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from contract.bundle import INPUT, OUTPUTS
+from training.data.cache import FULL_SCALE
 from training.model import Classifier, Output
 
 OPSET = 18  # the oldest that the exporter writes: what runs it is everywhere
-INPUT = "waveform"
-OUTPUTS = ("logits", "embedding")
-PCM_FULL_SCALE = 2.0**15
 
 _Network = TypeVar("_Network", bound=nn.Module)
 _BATCH = torch.export.Dim("batch", min=1)
@@ -60,7 +59,7 @@ def float_graph(model: Classifier, window_samples: int) -> onnx.ModelProto:
     return _packed(_graph(Classifier(model.frontend.exportable("cpu"), model.network), window_samples))
 
 
-def foldable_graph(model: Classifier, window_samples: int) -> onnx.ModelProto:
+def folded_graph(model: Classifier, window_samples: int) -> onnx.ModelProto:
     """The same with batch norms folded into the convolutions: what is quantised."""
     return _graph(Classifier(model.frontend.exportable("cpu"), fold_batch_norms(model.network)), window_samples)
 
@@ -89,7 +88,7 @@ def taking_pcm16(graph: onnx.ModelProto) -> onnx.ModelProto:
     for node in twin.graph.node:
         node.input[:] = [f"{INPUT}.float" if name == INPUT else name for name in node.input]
     twin.graph.input[0].type.tensor_type.elem_type = TensorProto.INT16
-    scale = numpy_helper.from_array(np.array(1 / PCM_FULL_SCALE, np.float32), f"{INPUT}.scale")
+    scale = numpy_helper.from_array(np.array(1 / FULL_SCALE, np.float32), f"{INPUT}.scale")
     twin.graph.initializer.append(scale)
     twin.graph.node.insert(0, helper.make_node("Cast", [INPUT], [f"{INPUT}.cast"], to=TensorProto.FLOAT))
     twin.graph.node.insert(1, helper.make_node("Mul", [f"{INPUT}.cast", scale.name], [f"{INPUT}.float"]))

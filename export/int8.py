@@ -29,7 +29,7 @@ _Activations = dict[str, tuple[np.float32, np.uint8]]
 
 
 def quantise(graph: onnx.ModelProto, ranges: Ranges, keep_float: Collection[str] = ()) -> onnx.ModelProto:
-    """A graph of `foldable_graph` with its convolutions, sums and pools in 8 bits, but for the layers named."""
+    """A graph of `folded_graph` with its convolutions, sums and pools in 8 bits, but for the layers named."""
     trunk = Trunk.of(graph)
     layers = trunk.layers
     if unknown := sorted(set(keep_float) - layers.keys()):

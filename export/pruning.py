@@ -19,7 +19,7 @@ from training.checkpoint import MODEL_FILE, ModelFacts, build_classifier, load_m
 from training.frontend import build_frontend
 from training.loop import Run, pictures_of
 from training.losses import loss_of, targets_of
-from training.material import Material, Sounds, WindowSet
+from training.material import Material, WindowSet
 from training.model import AudioResNet, Block, Classifier, multiply_accumulates
 from training.observers import Observer
 from training.pipeline import Pipeline
@@ -60,17 +60,6 @@ def unpruned(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"model": recipe.model.model_copy(update={"inner": ()})})
 
 
-def material_of(facts: ModelFacts, sounds: Sounds) -> Material:
-    """These sounds, split as when the model was trained: what it may learn from, and what it must not hear."""
-    material = sounds.split(frozenset(facts.held_out_folds), frozenset(facts.validation_folds))
-    if sounds.dataset.labels != facts.labels or facts.split not in {"", material.fingerprint()}:
-        raise PruningError(
-            f"{sounds.dataset.name} is not what {facts.recipe.name} was trained on, or was split in another way: "
-            "give the data as it was, for else clips held out could be learned from"
-        )
-    return material
-
-
 def prune(
     model: Classifier,
     facts: ModelFacts,
@@ -104,7 +93,7 @@ def prune(
 def fine_tune(
     model: Classifier,
     facts: ModelFacts,
-    sounds: Sounds,
+    material: Material,
     folder: Path,
     device: torch.device,
     epochs: int = FINE_TUNING_EPOCHS,
@@ -116,10 +105,12 @@ def fine_tune(
     It learns from what it has learned from before, never from folds held out. Its facts keep the recipe of the whole
     training; epochs are the sum of both.
     """
-    run = Run(_gentle(facts.recipe, epochs), material_of(facts, sounds), folder, device, start=model)
+    run = Run(_gentle(facts.recipe, epochs), material, folder, device, start=model)
     run.train(observers, stop)
     tuned, told = load_model(folder / MODEL_FILE)
-    told = told.model_copy(update={"recipe": facts.recipe, "epochs": facts.epochs + told.epochs})
+    told = told.model_copy(
+        update={"recipe": facts.recipe, "epochs": facts.epochs + told.epochs, "commit": facts.commit}
+    )
     save_model(folder / MODEL_FILE, tuned, told)
     return tuned, told
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from onnx.utils import Extractor
 
+from contract.bundle import INPUT, OUTPUTS
 from contract.errors import EarshotError
-from export.graph import INPUT, OUTPUTS
 
 Ranges: TypeAlias = dict[str, tuple[float, float]]
 """Smallest and largest value of each tensor."""
@@ -44,7 +44,7 @@ class Trunk:
 
     @classmethod
     def of(cls, graph: onnx.ModelProto) -> "Trunk":
-        """The trunk of a graph that `foldable_graph` made."""
+        """The trunk of a graph that `folded_graph` made."""
         constants = {tensor.name for tensor in graph.graph.initializer}
         features = _features(graph)
         inside, nodes, behind_relu = {features}, [], {}
@@ -125,6 +125,6 @@ def _features(graph: onnx.ModelProto) -> str:
     first = next((node for node in graph.graph.node if is_layer(node)), None)
     if first is None or any(node.op_type == "BatchNormalization" for node in graph.graph.node):
         raise QuantisationError(
-            "only a graph with batch norms folded into convolutions can be quantised: foldable_graph"
+            "only a graph with batch norms folded into convolutions can be quantised: folded_graph"
         )
     return str(first.input[0])

@@ -4,8 +4,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from contract.bundle import OUTPUTS
 from contract.manifest import LayerSensitivity
-from export.graph import OUTPUTS
 from export.int8 import with_quantised
 from export.ranges import Ranges, Trunk, answers, features_of, network_of
 

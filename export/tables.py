@@ -1,25 +1,23 @@
 """What the commands of this room print."""
 
+from collections.abc import Mapping
+
+from rich.console import Console
 from rich.table import Table
 
 from contract.bundle import Bundle
 from contract.manifest import Manifest, Parity
-from export.testimony import Verdict
-from training.console import console
+
+console = Console(highlight=False, markup=False)
 
 
-def show_verdict(verdict: Verdict) -> None:
-    """How equal the graphs are, before it is decided whether that is enough."""
-    show_parity(verdict.parity())
-
-
-def show_parity(parity: dict[str, Parity]) -> None:
+def show_parity(parity: Mapping[str, Parity]) -> None:
     """One line for each graph."""
     if not parity:
         return
     first = next(iter(parity.values()))
     folds = ", ".join(map(str, first.folds))
-    table = Table(title=f"against PyTorch in float32: {first.windows} held-out windows, fold {folds}")
+    table = Table(title=f"against PyTorch in float32: {first.windows} held-out windows of fold {folds}")
     for name in ("graph", "largest Δ logit", "99.9 % of Δ", "same answer", "accuracy", "hostile signals: Δ"):
         table.add_column(name, justify="left" if name == "graph" else "right")
     for name, found in parity.items():

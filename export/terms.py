@@ -6,9 +6,11 @@ ESC-50's table says which clips belong to its CC BY subset, its LICENSE file who
 import csv
 import re
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from contract.errors import EarshotError
 from contract.manifest import License
 from training.data.dataset import Dataset
 
@@ -28,13 +30,13 @@ class Terms:
     """The licence of the weights, and whom the sounds behind them are owed to."""
 
     license: License
-    attribution: tuple[str, ...] = ()
-    """One line for each clip."""
+    attribution: Mapping[str, str] = field(default_factory=dict)
+    """By clip: whom it is owed to."""
 
     @property
     def sources(self) -> str:
         """How many recordings stand under which terms, in words."""
-        found = (_TERMS.search(line) for line in self.attribution)
+        found = (_TERMS.search(line) for line in self.attribution.values())
         counts = Counter(match[1] for match in found if match)
         return ", ".join(f"{count} × {name}" for name, count in counts.most_common())
 
@@ -47,14 +49,28 @@ def terms_of(data: Path, dataset: Dataset) -> Terms:
     with table.open(newline="", encoding="utf-8-sig") as file:
         free = {Path(row["filename"]).stem for row in csv.DictReader(file) if row.get("esc10") == "True"}
     stems = [clip.path.stem for clip in dataset.clips]
-    return Terms(_ESC10 if free.issuperset(stems) else _ESC50, _attribution(data, stems))
+    owed = _owed(data)
+    attribution = {stem: owed[_recording(stem)] for stem in stems if _recording(stem) in owed}
+    if not free.issuperset(stems):
+        return Terms(_ESC50, attribution)
+    if strange := [stem for stem in stems if stem not in attribution]:
+        raise EarshotError(
+            f"{data}: these clips may be used by whoever names their authors, but no LICENSE file there says whom "
+            f"{strange[0]} is by; fetch the data set anew with: earshot data download"
+        )
+    return Terms(_ESC10, attribution)
 
 
-def _attribution(data: Path, stems: list[str]) -> tuple[str, ...]:
-    """The lines of the data set's own files that name these clips."""
+def _owed(data: Path) -> dict[str, str]:
+    """By recording: whom it is owed to, as the data set's own files say."""
     owed: dict[str, str] = {}
     for name in ("LICENSE", "ATTRIBUTION.md"):
         if (data / name).is_file():
-            owed |= dict(_OWED.findall((data / name).read_text(encoding="utf-8", errors="replace")))
-    known = ((stem, owed.get(stem) or owed.get(stem.rpartition("-")[0])) for stem in stems)
-    return tuple(f"{stem}: {whom}" for stem, whom in known if whom)
+            lines = _OWED.findall((data / name).read_text(encoding="utf-8", errors="replace"))
+            owed |= {_recording(clip): whom for clip, whom in lines}
+    return owed
+
+
+def _recording(stem: str) -> str:
+    """Fold and source: takes of one recording are owed to the same person, and LICENSE misspells one of them."""
+    return "-".join(stem.split("-")[:2])

@@ -1,12 +1,20 @@
 """Proves that the graphs of a bundle are what its manifest says of them, by running them."""
 
+from typing import Any
+
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
 from contract.bundle import Bundle, BundleError
-from export.graph import INPUT
 from export.session import Session
 
+_NOT_RUNNABLE = (
+    DecodeError, onnx.checker.ValidationError, ValueError, IndexError, ort.Fail, ort.InvalidArgument,
+    ort.InvalidGraph, ort.InvalidProtobuf, ort.NotImplemented, ort.RuntimeException,
+)  # fmt: skip
 _BATCHES = (1, 64)  # the fewest and the most that a service asks at once
 
 
@@ -19,13 +27,22 @@ def try_graphs(bundle: Bundle) -> list[str]:
 
 
 def _try(bundle: Bundle, name: str) -> None:
-    manifest = bundle.manifest
+    try:
+        answers = _answers(bundle, name)
+    except _NOT_RUNNABLE as error:
+        raise BundleError(f"{name} does not run: {str(error).strip().splitlines()[0]}") from error
+    for batch, (logits, embedding) in zip(_BATCHES, answers, strict=True):
+        found = logits.shape, embedding.shape
+        if found != ((batch, len(bundle.manifest.labels)), (batch, bundle.manifest.model.embedding)):
+            raise BundleError(f"{name} answers with shapes {found}, which is not what the manifest says")
+        if not (np.isfinite(logits).all() and np.isfinite(embedding).all()):
+            raise BundleError(f"{name} answers silence with what is no number: it is broken")
+
+
+def _answers(bundle: Bundle, name: str) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """To silence, in batches."""
     graph = onnx.load_model(bundle.path(name))
     onnx.checker.check_model(graph)
     kind = onnx.helper.tensor_dtype_to_np_dtype(graph.graph.input[0].type.tensor_type.elem_type)
     session = Session(graph)
-    for batch in _BATCHES:
-        logits, embedding = session(np.zeros((batch, manifest.audio.window_samples), kind))
-        found = (logits.shape, embedding.shape)
-        if found != ((batch, len(manifest.labels)), (batch, manifest.model.embedding)):
-            raise BundleError(f"{name} answers {INPUT} with shapes {found}, which is not what the manifest says")
+    return [session(np.zeros((batch, bundle.manifest.audio.window_samples), kind)) for batch in _BATCHES]

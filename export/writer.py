@@ -6,22 +6,24 @@ from pathlib import Path
 import onnx
 
 from contract.bundle import CARD, MANIFEST, REFERENCE, WEIGHTS, Bundle, fingerprint, open_bundle
+from contract.errors import EarshotError
 from contract.files import replacing_folder
 from contract.manifest import File, Manifest
 from export.card import ATTRIBUTION, model_card
 from export.findings import Findings
-from export.graph import taking_pcm16, with_metadata
+from export.graph import with_metadata
 from export.terms import Terms
+from export.testimony import Graphs
 from training.checkpoint import save_model
 from training.evaluation import class_reports
 
 
 def write_bundle(
-    folder: Path, name: str, version: str, findings: Findings, terms: Terms, pcm16: bool = False
+    folder: Path, name: str, version: str, graphs: Graphs, findings: Findings, terms: Terms, replace: bool
 ) -> Bundle:
     """Write every file and the manifest that accounts for them, and read them back before they take their place."""
     with replacing_folder(folder) as aside:
-        _write_graphs(aside, name, version, findings, terms, pcm16)
+        _write_graphs(aside, graphs, _told(name, version, findings, terms))
         save_model(aside / WEIGHTS, findings.own.model, findings.own.facts, half=True)
         findings.reference.save(aside / REFERENCE)
         if terms.attribution:
@@ -32,12 +34,24 @@ def write_bundle(
         whole = manifest.model_copy(update={"files": _files(aside)})
         (aside / MANIFEST).write_text(_json(whole), encoding="utf-8")
         open_bundle(aside)
+        require_place(folder, replace)
     return Bundle(folder, whole)
 
 
-def _write_graphs(aside: Path, name: str, version: str, findings: Findings, terms: Terms, pcm16: bool) -> None:
+def require_place(folder: Path, replace: bool) -> None:
+    """Only a bundle may be replaced, and only if that is asked; other work of a person is never removed."""
+    if not folder.exists() and not folder.is_symlink():
+        return
+    if not replace:
+        raise EarshotError(f"{folder} is there already: choose another --out, or replace the bundle there by --force")
+    if folder.is_symlink() or not (folder / MANIFEST).is_file():
+        raise EarshotError(f"{folder} is there and is no bundle: it will not be replaced; choose another --out")
+
+
+def _told(name: str, version: str, findings: Findings, terms: Terms) -> dict[str, str]:
+    """What a graph says of itself, so that its file alone can be used."""
     facts = findings.own.facts
-    told = {
+    return {
         "name": name,
         "version": version,
         "labels": json.dumps(facts.labels),
@@ -47,11 +61,11 @@ def _write_graphs(aside: Path, name: str, version: str, findings: Findings, term
         "license": terms.license.name,
         "source": facts.commit,
     }
-    for file, graph in findings.graphs.items():
+
+
+def _write_graphs(aside: Path, graphs: Graphs, told: dict[str, str]) -> None:
+    for file, graph in graphs.items():
         onnx.save_model(with_metadata(graph, told), aside / file)
-        if pcm16:
-            variant = aside / file.replace(".onnx", ".pcm16.onnx")
-            onnx.save_model(with_metadata(taking_pcm16(graph), told), variant)
 
 
 def _files(folder: Path) -> dict[str, File]:
@@ -63,5 +77,5 @@ def _json(manifest: Manifest) -> str:
 
 
 def _attribution(name: str, terms: Terms) -> str:
-    lines = "\n".join(f"- {line}" for line in terms.attribution)
+    lines = "\n".join(f"- {clip}: {whom}" for clip, whom in terms.attribution.items())
     return f"# Sounds that {name} has learned from\n\n{terms.license.attribution}.\n\n{lines}\n"

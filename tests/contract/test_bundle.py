@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from contract.bundle import MANIFEST, BundleError, find_bundle, find_damage, fingerprint, open_bundle, read_manifest
 from contract.bundle import Bundle as OpenedBundle
 
-CONTENT = {"model.onnx": b"graph " * 100, "reference.npz": b"statistics"}
+CONTENT = {"model.onnx": b"graph " * 100, "reference.npz": b"statistics", "weights.safetensors": b"weights"}
 
 
 def manifest(folder: Path) -> dict[str, Any]:
@@ -100,6 +100,8 @@ def test_fields_of_a_newer_minor_schema_are_passed_over(folder: Path) -> None:
         ({"schema_version": "0.9"}, "export the model anew"),
         ({"schema_version": None}, "names no schema_version"),
         ({"schema_version": 1}, "names no schema_version"),
+        ({"schema_version": "1" * 5000 + ".0"}, "names no schema_version"),
+        ({"files": {}}, "names no model.onnx"),
         ({"labels": ["dog", "dog"]}, "labels: Value error, a label stands there twice"),
         ({"files": {"../secret": {"sha256": "0" * 64, "bytes": 1}}}, "is no name of a file in a bundle"),
         ({"files": {"/etc/passwd": {"sha256": "0" * 64, "bytes": 1}}}, "is no name of a file in a bundle"),
@@ -128,7 +130,9 @@ def test_a_folder_without_a_manifest(tmp_path: Path) -> None:
 
 
 def test_a_file_that_the_bundle_lacks_is_named_with_those_it_has(folder: Path) -> None:
-    with pytest.raises(BundleError, match=r"has no model\.int8\.onnx; it has model\.onnx, reference\.npz"):
+    with pytest.raises(
+        BundleError, match=r"has no model\.int8\.onnx; it has model\.onnx, reference\.npz, weights\.safetensors"
+    ):
         open_bundle(folder).path("model.int8.onnx")
 
 

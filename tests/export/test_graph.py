@@ -8,13 +8,12 @@ import pytest
 import torch
 from onnx import TensorProto
 
+from contract.bundle import INPUT, OUTPUTS
 from export.graph import (
-    INPUT,
     OPSET,
-    OUTPUTS,
     float_graph,
     fold_batch_norms,
-    foldable_graph,
+    folded_graph,
     half_graph,
     taking_pcm16,
     with_metadata,
@@ -47,7 +46,7 @@ def model() -> Classifier:
 def graphs(model: Classifier) -> dict[str, onnx.ModelProto]:
     return {
         "float": float_graph(model, SAMPLES),
-        "foldable": foldable_graph(model, SAMPLES),
+        "folded": folded_graph(model, SAMPLES),
         "half": half_graph(model, SAMPLES),
     }
 
@@ -67,7 +66,7 @@ def wanted(model: Classifier, batch: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("batch", [1, 2, 7, 64])
-@pytest.mark.parametrize(("name", "tolerance"), [("float", 1e-4), ("foldable", 1e-4), ("half", 2e-2)])
+@pytest.mark.parametrize(("name", "tolerance"), [("float", 1e-4), ("folded", 1e-4), ("half", 2e-2)])
 def test_answers_are_those_of_the_model_at_any_batch(
     model: Classifier, graphs: dict[str, onnx.ModelProto], name: str, tolerance: float, batch: int
 ) -> None:
@@ -78,7 +77,7 @@ def test_answers_are_those_of_the_model_at_any_batch(
     np.testing.assert_allclose(embedding, expected[1], atol=tolerance)
 
 
-@pytest.mark.parametrize("name", ["float", "foldable", "half"])
+@pytest.mark.parametrize("name", ["float", "folded", "half"])
 def test_only_standard_operators_names_and_no_traces_of_where_it_was_made(
     graphs: dict[str, onnx.ModelProto], name: str
 ) -> None:

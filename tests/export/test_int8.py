@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 from torch import nn
 
-from export.graph import INPUT, OUTPUTS, float_graph, foldable_graph
+from contract.bundle import INPUT, OUTPUTS
+from export.graph import float_graph, folded_graph
 from export.int8 import quantise
 from export.ranges import QuantisationError, Ranges, Trunk, measure_ranges
 from export.sensitivity import sensitivity
@@ -63,7 +64,7 @@ def model(calibration: NDArray[np.float32]) -> Classifier:
 
 @pytest.fixture(scope="module")
 def graph(model: Classifier) -> onnx.ModelProto:
-    return foldable_graph(model, SAMPLES)
+    return folded_graph(model, SAMPLES)
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +232,7 @@ def test_other_shapes_of_networks(
     calibration: NDArray[np.float32],
     probe: NDArray[np.float32],
 ) -> None:
-    graph = foldable_graph(like_a_trained_one(shape, calibration, **front_end), SAMPLES)
+    graph = folded_graph(like_a_trained_one(shape, calibration, **front_end), SAMPLES)
     quantised = quantise(graph, measure_ranges(graph, calibration))
     assert relative_error(run(quantised, probe)[0], run(graph, probe)[0]) < 0.1
 
@@ -239,7 +240,7 @@ def test_other_shapes_of_networks(
 def test_sensitivity_names_the_layers_that_cost_and_keeping_them_float_mends_it(
     model: Classifier, calibration: NDArray[np.float32], probe: NDArray[np.float32]
 ) -> None:
-    graph = foldable_graph(with_one_loud_channel(model, "layer2.block2"), SAMPLES)
+    graph = folded_graph(with_one_loud_channel(model, "layer2.block2"), SAMPLES)
     ranges = measure_ranges(graph, calibration)
     report = sensitivity(graph, ranges, probe)
     assert [layer.layer for layer in report] == LAYERS
@@ -286,5 +287,5 @@ def test_a_layer_that_is_not_there_cannot_be_kept(graph: onnx.ModelProto, ranges
 
 
 def test_batch_norms_must_be_folded(model: Classifier, calibration: NDArray[np.float32]) -> None:
-    with pytest.raises(QuantisationError, match="foldable_graph"):
+    with pytest.raises(QuantisationError, match="folded_graph"):
         measure_ranges(float_graph(model, SAMPLES), calibration)

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from export.pruning import PruningError, fine_tune, importances, material_of, operations, prune
+from export.pruning import PruningError, fine_tune, importances, operations, prune
 from tests.training.conftest import TINY
 from training.checkpoint import MODEL_FILE, ModelFacts, build_classifier, load_model, save_model
 from training.evaluation import predict
 from training.loop import Run
-from training.material import Sounds, load_sounds
+from training.material import Material, Sounds, load_sounds
 from training.model import Classifier, multiply_accumulates
 from training.observers import Observer, StepReport
 from training.recipe import Recipe
@@ -63,6 +63,10 @@ def trained(pruning_folder: Path) -> tuple[Classifier, ModelFacts]:
     return load_model(pruning_folder / MODEL_FILE)
 
 
+def without_fold_1(sounds: Sounds) -> Material:
+    return sounds.split(frozenset({1}))
+
+
 def flat(facts: ModelFacts) -> list[int]:
     return [width for stage in facts.recipe.model.inner_widths for width in stage]
 
@@ -93,7 +97,7 @@ def test_channels_that_say_nothing_go_first_and_nothing_changes(
     kill(model, "layer3.block1", dead[:8])
     inner = ((16,), (32, 16), (24,))
     share = 1 - operations(with_inner(facts, inner).recipe, 4) / ALL
-    train = material_of(facts, pruning_sounds).train
+    train = without_fold_1(pruning_sounds).train
     silent = importances(model, facts.recipe, train, CPU)[2] == 0
     assert silent.nonzero().flatten().tolist() == sorted(dead.tolist())
     pruned, said = prune(model, facts, train, share * 0.999, CPU)
@@ -107,7 +111,7 @@ def test_as_many_operations_go_as_were_asked(
     trained: tuple[Classifier, ModelFacts], pruning_sounds: Sounds, share: float
 ) -> None:
     model, facts = trained
-    pruned, said = prune(model, facts, material_of(facts, pruning_sounds).train, share, CPU)
+    pruned, said = prune(model, facts, without_fold_1(pruning_sounds).train, share, CPU)
     largest_cut = max(1 - operations(with_inner(facts, inner).recipe, 4) / ALL for inner in ONE_CUT)
     gone = 1 - operations(said.recipe, 4) / ALL
     assert share <= gone < share + largest_cut
@@ -127,7 +131,7 @@ def test_neither_the_model_nor_its_facts_are_touched(
     model, facts = trained
     model.requires_grad_(requires_grad=False)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    _, said = prune(model, facts, material_of(facts, pruning_sounds).train, 0.2, CPU)
+    _, said = prune(model, facts, without_fold_1(pruning_sounds).train, 0.2, CPU)
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
     assert not any(parameter.requires_grad or parameter.grad is not None for parameter in model.parameters())
     assert facts.recipe == RECIPE
@@ -137,7 +141,7 @@ def test_neither_the_model_nor_its_facts_are_touched(
 
 def test_the_same_channels_go_each_time(trained: tuple[Classifier, ModelFacts], pruning_sounds: Sounds) -> None:
     model, facts = trained
-    train = material_of(facts, pruning_sounds).train
+    train = without_fold_1(pruning_sounds).train
     first, second = (prune(model, facts, train, 0.3, CPU)[0](waves()).logits for _ in range(2))
     assert torch.equal(first, second)
 
@@ -146,7 +150,7 @@ def test_a_pruned_model_is_an_ordinary_checkpoint(
     trained: tuple[Classifier, ModelFacts], pruning_sounds: Sounds, tmp_path: Path
 ) -> None:
     model, facts = trained
-    train = material_of(facts, pruning_sounds).train
+    train = without_fold_1(pruning_sounds).train
     pruned, said = prune(model, facts, train, 0.2, CPU)
     save_model(tmp_path / "m.safetensors", pruned, said)
     again, told = load_model(tmp_path / "m.safetensors")
@@ -163,7 +167,7 @@ def test_odd_widths_become_multiples_and_narrow_blocks_stay(pruning_sounds: Soun
         recipe=recipe, labels=labels, dataset="esc", held_out_folds=(1,), epochs=0, commit="abc"
     )  # fmt: skip
     model = build_classifier(recipe, len(labels))
-    _, said = prune(model, facts, material_of(facts, pruning_sounds).train, 0.3, CPU)
+    _, said = prune(model, facts, without_fold_1(pruning_sounds).train, 0.3, CPU)
     assert flat(said)[0] == 6
     assert set(flat(said)[1:]) <= {8, 16, 20}
     assert operations(said.recipe, 4) <= 0.7 * operations(recipe, 4)
@@ -172,30 +176,22 @@ def test_odd_widths_become_multiples_and_narrow_blocks_stay(pruning_sounds: Soun
 @pytest.mark.parametrize("share", [0, 1, -0.3, 30, math.nan])
 def test_a_share_is_a_share(trained: tuple[Classifier, ModelFacts], pruning_sounds: Sounds, share: float) -> None:
     with pytest.raises(PruningError, match="expected a share between 0 and 1"):
-        prune(*trained, material_of(trained[1], pruning_sounds).train, share, CPU)
+        prune(*trained, without_fold_1(pruning_sounds).train, share, CPU)
 
 
 def test_what_cannot_be_reached_is_said(trained: tuple[Classifier, ModelFacts], pruning_sounds: Sounds) -> None:
     with pytest.raises(PruningError, match=r"--prune 0.99: at most \d\d% of the operations of tiny can go"):
-        prune(*trained, material_of(trained[1], pruning_sounds).train, 0.99, CPU)
-
-
-def test_other_sounds_are_refused(trained: tuple[Classifier, ModelFacts], pruning_sounds: Sounds) -> None:
-    _, facts = trained
-    with pytest.raises(PruningError, match="split in another way"):
-        material_of(facts.model_copy(update={"held_out_folds": (2,)}), pruning_sounds)
-    with pytest.raises(PruningError, match="is not what tiny was trained on"):
-        material_of(facts.model_copy(update={"labels": facts.labels[::-1], "split": ""}), pruning_sounds)
+        prune(*trained, without_fold_1(pruning_sounds).train, 0.99, CPU)
 
 
 def test_fine_tuning_mends_and_never_hears_the_fold_held_out(
     trained: tuple[Classifier, ModelFacts], pruning_sounds: Sounds, tmp_path: Path
 ) -> None:
     model, facts = trained
-    train = material_of(facts, pruning_sounds).train
+    train = without_fold_1(pruning_sounds).train
     pruned, said = prune(model, facts, train, 0.4, CPU)
     witness = Witness()
-    tuned, told = fine_tune(pruned, said, pruning_sounds, tmp_path, CPU, 6, [witness])
+    tuned, told = fine_tune(pruned, said, without_fold_1(pruning_sounds), tmp_path, CPU, 6, [witness])
     assert witness.learned_from == {2, 3, 4, 5}
     assert predict(tuned, train, CPU).loss < predict(pruned, train, CPU).loss
     assert np.mean(witness.losses[-4:]) < np.mean(witness.losses[:4])
@@ -203,6 +199,6 @@ def test_fine_tuning_mends_and_never_hears_the_fold_held_out(
     assert told.recipe == said.recipe
     assert told.held_out_folds == (1,)
     assert told.epochs == 16
-    assert told.metrics["accuracy"] == predict(tuned, material_of(facts, pruning_sounds).held_out, CPU).accuracy
+    assert told.metrics["accuracy"] == predict(tuned, without_fold_1(pruning_sounds).held_out, CPU).accuracy
     assert torch.equal(tuned.frontend.mean, model.frontend.mean)  # the network was trained on pictures of this scale
     assert load_model(tmp_path / MODEL_FILE)[1] == told
