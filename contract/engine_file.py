@@ -3,7 +3,7 @@
 A file is a magic number, the length of a header, the header as JSON, and the plan. The header says all that decides
 whether the plan may be used: the library, the GPU, the model it was built from. What does not fit, or was damaged or
 cut short, is never loaded but built anew. A checksum proves a file whole, not harmless: a plan is machine code, so
-the folder that holds it is open to its owner only.
+files, and the folder that is made for them, are open to their owner only.
 """
 
 import hashlib
@@ -62,8 +62,8 @@ class EngineKey(BaseModel):
     model_sha256: Sha256
     """Of the ONNX model."""
     profiles: tuple[Profile, ...] = Field(min_length=1)
-    input_kind: Literal["float32", "int16"] = "float32"
-    """What a sample of the waveform is: a number between −1 and 1, or 16-bit PCM."""
+    settings: int = Field(ge=1)
+    """Version of the builder's own settings."""
 
     @property
     def file_name(self) -> str:
@@ -82,25 +82,37 @@ class EngineHeader(BaseModel):
     plan_sha256: Sha256
 
 
+@dataclass(frozen=True)
+class ReadyEngine:
+    """An engine that may be loaded."""
+
+    plan: bytes
+    path: Path
+    """Where it is kept, or was to be kept."""
+    kept: bool
+    """Whether the next start finds it there."""
+
+
 def engine_folder() -> Path:
     """Where engines are kept unless told otherwise: `engines` in EARSHOT_CACHE, or in ~/.cache/earshot."""
     return cache_folder() / "engines"
 
 
-def engine_for(key: EngineKey, folder: Path, build: Callable[[], bytes], note: Note = lambda _: None) -> bytes:
-    """The plan that was kept under this key, or a new one, kept for the next time.
+def engine_for(key: EngineKey, folder: Path, build: Callable[[], bytes], note: Note = lambda _: None) -> ReadyEngine:
+    """The engine that was kept under this key, or a new one, kept for the next time.
 
     Several processes may ask at once: each builds, and the file is whole at every moment.
     """
     path = folder / key.file_name
     if (kept := load_plan(path, key, note)) is not None:
-        return kept
+        return ReadyEngine(kept, path, kept=True)
     plan = build()
     try:
         save_plan(path, key, plan)
     except OSError as error:  # a full or read-only disk costs time at the next start, not the service
         note(f"{path}: the engine cannot be kept ({error.strerror}), it will be built again")
-    return plan
+        return ReadyEngine(plan, path, kept=False)
+    return ReadyEngine(plan, path, kept=True)
 
 
 def load_plan(path: Path, key: EngineKey, note: Note = lambda _: None) -> bytes | None:
@@ -130,11 +142,17 @@ def read_plan(path: Path, key: EngineKey) -> bytes:
 
 
 def save_plan(path: Path, key: EngineKey, plan: bytes) -> None:
-    """Write header and plan; the file appears whole or not at all."""
+    """Write header and plan."""
     header = _encoded(EngineHeader(key=key, plan_sha256=hashlib.sha256(plan).hexdigest()))
+    write_privately(path, b"".join((_MAGIC, _LENGTH.pack(len(header)), header, plan)))
+
+
+def write_privately(path: Path, content: bytes) -> None:
+    """Write a file for its owner only, into a folder that is made so too; it appears whole or not at all."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with replacing(path) as aside:
-        aside.write_bytes(b"".join((_MAGIC, _LENGTH.pack(len(header)), header, plan)))
+        aside.touch(mode=0o600, exist_ok=False)
+        aside.write_bytes(content)
 
 
 def _parted(path: Path, content: memoryview) -> tuple[EngineHeader, memoryview]:

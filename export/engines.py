@@ -1,12 +1,12 @@
 """The TensorRT engine of a bundle for one GPU: built once, kept outside of the bundle, rebuilt when it is stale."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
-from pathlib import Path
+from importlib.util import find_spec
 from types import ModuleType
 
 from contract.bundle import HALF_GRAPH, Bundle
-from contract.engine_file import EngineKey, Note, Profile, engine_folder, engine_for
+from contract.engine_file import Note, Profile, ReadyEngine, engine_folder, engine_for
 from contract.errors import EarshotError
 from export.tensorrt import BuildProgress, build_engine, builds_for, engine_key
 
@@ -14,6 +14,10 @@ PROPER_NAMES = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT for RTX"}
 PROFILES = (Profile(1, 1, 1), Profile(2, 8, 32))
 """A lone window is the common case and gets kernels of its own."""
 _NO_LIBRARY = "no TensorRT is installed here: on a machine with an NVIDIA GPU, pip install 'earshot[gpu]'"
+
+
+class UnavailableError(EarshotError):
+    """An engine that a machine may do without: its library is not installed, or not made for its GPU."""
 
 
 def find_library() -> ModuleType | None:
@@ -24,6 +28,14 @@ def find_library() -> ModuleType | None:
         except (ImportError, OSError):  # OSError: the package is there, its libraries are not
             continue
     return None
+
+
+def no_library() -> EarshotError:
+    """Why none was found: a machine may do without what is not installed, but not without what is broken."""
+    for name in PROPER_NAMES:
+        if find_spec(name):
+            return EarshotError(f"{name} is installed, but does not load: python -c 'import {name}' says why")
+    return UnavailableError(_NO_LIBRARY)
 
 
 def profiles_of(words: Sequence[str] | None) -> tuple[Profile, ...]:
@@ -39,8 +51,8 @@ def kept_engine(
     gpu: str,
     note: Note,
     progress: BuildProgress = lambda *_: None,
-) -> tuple[EngineKey, bytes]:
-    """The plan for this graph on this GPU, kept from last time or built now, and the key that it is kept under."""
+) -> ReadyEngine:
+    """The engine for this graph on this GPU, kept from last time or built now."""
     key, folder = engine_key(trt, onnx_bytes, profiles, capability, gpu), engine_folder()
 
     def build() -> bytes:
@@ -52,22 +64,35 @@ def kept_engine(
             compute_capability=_target(trt, capability),
             timing_cache=folder / f"{key.library}-{key.library_version}-{key.architecture}.timings",
             progress=progress,
+            note=note,
         )
 
-    return key, engine_for(key, folder, build, note)
+    return engine_for(key, folder, build, note)
 
 
 def make_engine(
     bundle: Bundle, profiles: tuple[Profile, ...], named: str | None, note: Note, progress: BuildProgress
-) -> Path:
+) -> ReadyEngine:
     """Have the engine of this bundle ready, for the GPU that is there or one that is `named` as in 8.6."""
     trt = find_library()
     if trt is None:
-        raise EarshotError(_NO_LIBRARY)
+        raise no_library()
     capability, gpu = _present_gpu() if named is None else (_capability(named, trt), "")
     onnx_bytes = bundle.path(HALF_GRAPH).read_bytes()
-    key, _ = kept_engine(trt, onnx_bytes, profiles, capability, gpu, note, progress)
-    return engine_folder() / key.file_name
+    return kept_engine(trt, onnx_bytes, profiles, capability, gpu, note, progress)
+
+
+def by_tenths(say: Callable[[str], None]) -> BuildProgress:
+    """Say each phase of a build, and each tenth of it: where nobody looks, what is said stays as a line."""
+    told: dict[str, int] = {}
+
+    def progress(phase: str, done: int, total: int) -> None:
+        tenths = 10 * done // total if total else 10
+        if told.get(phase) != tenths:
+            told[phase] = tenths
+            say(f"{phase}: {10 * tenths} %")
+
+    return progress
 
 
 def _profile(word: str) -> Profile:

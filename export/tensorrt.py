@@ -16,9 +16,11 @@ from threading import Event
 from types import ModuleType
 from typing import Any
 
-from contract.engine_file import EngineKey, Profile
+from contract.engine_file import EngineKey, Note, Profile, write_privately
 from contract.errors import EarshotError
-from contract.files import replacing
+
+SETTINGS = 1
+"""Version of what `configure` asks for; raise it when that changes, so that no engine of before is loaded."""
 
 _NODES_NAMED = 5
 _NO_SUCH_OPERATOR = "Plugin not found"  # the parser looks for a plugin last
@@ -26,8 +28,6 @@ _SOURCE_PLACE = re.compile(r" In \S+ at /_src/[^)\s]+")  # of the library's own 
 
 BuildProgress = Callable[[str, int, int], None]
 """Told the phase that the builder is in, the steps done and the steps to do. Phases lie inside one another."""
-Log = Callable[[str, str], None]
-"""Told severity and message of each line that the library logs."""
 
 
 class EngineBuildError(EarshotError):
@@ -51,25 +51,23 @@ def build_engine(
     profiles: Sequence[Profile],
     *,
     compute_capability: tuple[int, int] | None = None,
-    workspace_bytes: int | None = None,
     timing_cache: Path | None = None,
     progress: BuildProgress = lambda *_: None,
-    log: Log = lambda *_: None,
+    note: Note = lambda _: None,
 ) -> bytes:
     """Build the engine for this graph, one profile each for these ranges of batch sizes; the result is its plan.
 
     Without a compute capability, TensorRT builds for the first GPU that it sees, TensorRT for RTX for all that it
-    knows. `timing_cache` is a file that makes the next build faster. Ctrl-C, or an error in `progress`, ends the
-    build; `log` is called from threads of the library and must not raise.
+    knows. `timing_cache` is a file that makes the next build faster: where it cannot be read or written, that is a
+    note. Ctrl-C, or an error in `progress`, ends the build.
     """
-    parsed = parse(trt, onnx_bytes, log)
-    config = configure(trt, parsed, profiles, compute_capability, workspace_bytes)
+    parsed = parse(trt, onnx_bytes)
+    config = configure(trt, parsed, profiles, compute_capability)
     if timing_cache is not None and _times_kernels(trt):
-        _use_timings(config, timing_cache)
+        _use_timings(config, _kept_timings(timing_cache, note))
     plan = _built(trt, parsed, config, progress)
     if timing_cache is not None and _times_kernels(trt):
-        with replacing(timing_cache) as aside:
-            aside.write_bytes(bytes(config.get_timing_cache().serialize()))
+        _keep_timings(config, timing_cache, note)
     return plan
 
 
@@ -89,6 +87,7 @@ def engine_key(
             "gpu": gpu,
             "model_sha256": sha256(onnx_bytes).hexdigest(),
             "profiles": tuple(profiles),
+            "settings": SETTINGS,
         }
     )
 
@@ -103,10 +102,10 @@ def architecture_name(compute_capability: tuple[int, int]) -> str:
     return "sm{}{}".format(*compute_capability)
 
 
-def parse(trt: ModuleType, onnx_bytes: bytes, log: Log = lambda *_: None) -> Parsed:
+def parse(trt: ModuleType, onnx_bytes: bytes) -> Parsed:
     """Read the graph into a strongly typed network; an error names each node that TensorRT cannot run."""
     errors: list[str] = []
-    logger = error_logger(trt, errors, log)
+    logger = error_logger(trt, errors)
     builder = trt.Builder(logger)
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, logger)
@@ -123,15 +122,12 @@ def configure(
     parsed: Parsed,
     profiles: Sequence[Profile],
     compute_capability: tuple[int, int] | None = None,
-    workspace_bytes: int | None = None,
 ) -> Any:  # noqa: ANN401  (an IBuilderConfig of either module)
     """How the network is to be built: without TF32 and refitting, readable for an inspector."""
     config = parsed.builder.create_builder_config()
     if hasattr(trt.BuilderFlag, "TF32"):
         config.clear_flag(trt.BuilderFlag.TF32)
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
-    if workspace_bytes is not None:
-        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace_bytes)
     if compute_capability is not None:
         _aim(trt, config, compute_capability)
     for profile in profiles:
@@ -139,8 +135,8 @@ def configure(
     return config
 
 
-def error_logger(trt: ModuleType, errors: list[str], log: Log = lambda *_: None) -> object:
-    """A logger for this library that collects what it logs as errors, and passes on every line."""
+def error_logger(trt: ModuleType, errors: list[str]) -> object:
+    """A logger for this library that collects what it logs as errors."""
 
     class Logger(trt.ILogger):  # type: ignore[misc, name-defined]
         """Keeps errors for the sentence that a person is told."""
@@ -148,7 +144,6 @@ def error_logger(trt: ModuleType, errors: list[str], log: Log = lambda *_: None)
         def log(self, severity: Any, message: str) -> None:  # noqa: ANN401
             if severity in {trt.ILogger.Severity.INTERNAL_ERROR, trt.ILogger.Severity.ERROR}:
                 errors.append(message)
-            log(severity.name, message)
 
     return Logger()
 
@@ -245,9 +240,26 @@ def _times_kernels(trt: ModuleType) -> bool:
     return trt.__name__ == "tensorrt"
 
 
-def _use_timings(config: Any, file: Path) -> None:  # noqa: ANN401
+def _kept_timings(file: Path, note: Note) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        note(f"{file}: the timings of earlier builds cannot be read ({error.strerror}), this one takes longer")
+        return b""
+
+
+def _keep_timings(config: Any, file: Path, note: Note) -> None:  # noqa: ANN401
+    """A convenience: a disk that is full or read-only must not cost the engine that is built."""
+    try:
+        write_privately(file, bytes(config.get_timing_cache().serialize()))
+    except OSError as error:
+        note(f"{file}: the timings of this build cannot be kept ({error.strerror}), the next one takes longer")
+
+
+def _use_timings(config: Any, kept: bytes) -> None:  # noqa: ANN401
     """Timings of another GPU or version, or a damaged file, are worth nothing: begin anew."""
-    kept = file.read_bytes() if file.is_file() else b""
     timings = config.create_timing_cache(kept)
     if timings is None or not config.set_timing_cache(timings, ignore_mismatch=False):
         config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)

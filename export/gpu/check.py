@@ -12,7 +12,6 @@ from contract.errors import EarshotError
 
 _ROOT = Path(__file__).parent.parent.parent
 _BUNDLE = _ROOT / "bundles" / "esc50-resnet"
-_CHECKPOINT = _ROOT / "training" / "checkpoints" / "esc50-resnet.safetensors"
 _CLIPS = _ROOT / "tests" / "data" / "esc10-mini" / "audio"
 _NEEDED = ("torch", "onnx", "onnxscript", "onnxruntime", "safetensors")
 
@@ -52,8 +51,7 @@ def _options(words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         "export.gpu.check", description="Prove and time every engine that runs on a GPU."
     )
-    default = _BUNDLE if _BUNDLE.is_dir() else _CHECKPOINT
-    parser.add_argument("--bundle", type=Path, default=default, help="a bundle, a run, or a checkpoint (%(default)s)")
+    parser.add_argument("--bundle", type=Path, default=_BUNDLE, help="a bundle, a run, or a checkpoint (%(default)s)")
     parser.add_argument("--clips", type=Path, default=_CLIPS, help="folder of sounds to compare answers on")
     parser.add_argument(
         "--runs", type=_positive, default=500, help="timed runs of each engine and batch (%(default)s)"

@@ -16,10 +16,12 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from contract.bundle import INPUT, OUTPUTS
 from contract.errors import EarshotError
-from export.engines import PROPER_NAMES
+from export.engines import PROPER_NAMES, UnavailableError, no_library
 from export.gpu.plans import Plan
-from export.graph import INPUT, OUTPUTS, PCM_FULL_SCALE, HalfClassifier, taking_pcm16
+from export.graph import HalfClassifier, taking_pcm16
+from training.data.cache import FULL_SCALE
 from training.model import Classifier
 
 Compute = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -54,8 +56,6 @@ class Candidate:
     name: str
     half: bool
     make: Callable[[], Engine]
-    optional: bool = True
-    """Whether a machine may do without it."""
 
 
 class DeviceSession:
@@ -97,7 +97,7 @@ class DeviceSession:
 
     def _forward(self) -> tuple[Tensor, Tensor]:
         if self._widened is not self._arrived:
-            torch.mul(self._arrived, 1 / PCM_FULL_SCALE, out=self._widened)
+            torch.mul(self._arrived, 1 / FULL_SCALE, out=self._widened)
         return self._compute(self._widened)
 
     def _capture(self) -> tuple[torch.cuda.CUDAGraph, tuple[Tensor, Tensor]]:
@@ -186,10 +186,8 @@ def torch_candidates(
     """PyTorch itself, in the precisions and ways that this device has."""
     half = partial(_half_module, model, device)
     found = [
-        Candidate(
-            "torch float32", False, lambda: TorchEngine(_float_module(model, device), device, samples), optional=False
-        ),
-        Candidate("torch half", True, lambda: TorchEngine(half(), device, samples), optional=False),
+        Candidate("torch float32", False, lambda: TorchEngine(_float_module(model, device), device, samples)),
+        Candidate("torch half", True, lambda: TorchEngine(half(), device, samples)),
     ]
     if device.type == "cuda":
         graph = Candidate("torch half, CUDA graph", True, lambda: TorchEngine(half(), device, samples, captured=True))
@@ -206,7 +204,7 @@ def tensorrt_candidates(
 
     def make(captured: bool) -> TensorRTEngine:
         if trt is None:
-            raise EarshotError("neither tensorrt nor tensorrt_rtx is installed: pip install 'earshot[gpu]'")
+            raise no_library()
         return TensorRTEngine(load(trt), device, captured)
 
     name = PROPER_NAMES[trt.__name__] if trt else "TensorRT"
@@ -223,7 +221,7 @@ def onnx_candidate(graph: Callable[[], onnx.ModelProto], samples: int, provider:
         import onnxruntime
 
         if provider not in onnxruntime.get_available_providers():
-            raise EarshotError(f"the onnxruntime that is installed has no {provider}: pip install 'earshot[gpu]'")
+            raise UnavailableError(f"the onnxruntime that is installed has no {provider}: pip install 'earshot[gpu]'")
         return OnnxEngine(graph(), samples, provider)
 
     return Candidate("onnxruntime half", True, make)

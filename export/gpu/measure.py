@@ -1,6 +1,5 @@
 """What is measured of an engine: how far its answers lie from the model's, and how long they take."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,11 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from contract.audio import decode, fit
+from contract.bundle import HALF_GRAPH
 from contract.errors import EarshotError
+from export.engines import UnavailableError
 from export.gpu.engines import Candidate, Engine, Session
-from export.graph import PCM_FULL_SCALE
 from export.hostile import signals
-from export.parity import Comparison, Logits, ParityError, compare
+from export.parity import HOSTILE_LIMITS, LIMITS, Comparison, Limits, Logits, ParityError, compare
+from training.data.cache import FULL_SCALE
 from training.model import Classifier
 
 BATCHES = (1, 8, 32)
@@ -27,28 +28,9 @@ _FEWEST_WARM_UPS = 3
 Waves = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """How far an engine may be from the model."""
-
-    max_delta: float = math.inf
-    agreement: float = 0.0
-
-    def broken_by(self, found: Comparison) -> list[str]:
-        """One phrase for each bound that is not held."""
-        phrases = []
-        if found.max_delta > self.max_delta:
-            phrases.append(f"logits differ by up to {found.max_delta:.2g}, at most {self.max_delta:g} may be")
-        if found.agreement < self.agreement:
-            phrases.append(f"{found.agreement:.2%} of the first classes agree, {self.agreement:.1%} must")
-        return phrases
-
-
-FLOAT_BOUNDS = Bounds(max_delta=1e-2, agreement=1.0)
-"""Sums in another order than on the CPU, but no rounding to fewer digits."""
-HALF_BOUNDS = Bounds(agreement=0.995)
-HOSTILE_BOUNDS = Bounds(max_delta=0.1)
-"""Classes may waver on such sounds. But a half network differs there by 0.004, a front end in TF32 by 1.1."""
+FLOAT_LIMITS = Limits(max_delta=1e-2, changed=0.0)
+"""Sums in another order than on the CPU, but no rounding to fewer digits. On hostile signals float32 is held to what
+half precision is: it is TF32 that is looked for there, which is ten times worse."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +62,11 @@ class Timing:
 
 @dataclass(frozen=True)
 class Column:
-    """All that is known of one engine; `failed` is why nothing is, or not all."""
+    """All that is known of one engine; `unavailable` or `failed` is why nothing is, or not all."""
 
     name: str
-    optional: bool
-    """Whether a machine may do without it."""
+    unavailable: str = ""
+    """Why this machine cannot have it, and may do without."""
     failed: str = ""
     clips: dict[str, Comparison] = field(default_factory=dict)
     """By the kind of samples that went in."""
@@ -96,8 +78,8 @@ class Column:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing is wrong; what a machine may do without may fail."""
-        return not self.broken and (self.optional or not self.failed)
+        """Whether nothing is wrong."""
+        return not (self.broken or self.failed)
 
 
 def load_material(model: Classifier, clips: Path, sample_rate: int, samples: int) -> Material:
@@ -112,16 +94,18 @@ def load_material(model: Classifier, clips: Path, sample_rate: int, samples: int
 
 def on_pcm_grid(waves: Waves) -> Waves:
     """What 16-bit PCM makes of them, so that both kinds of samples carry the same sound."""
-    return np.asarray(_as_pcm(waves) / PCM_FULL_SCALE, dtype=np.float32)
+    return np.asarray(_as_pcm(waves) / FULL_SCALE, dtype=np.float32)
 
 
 def measure(candidate: Candidate, material: Material, runs: int) -> Column:
     """Make this engine, compare its answers and time it; what goes wrong is its result, and stops nobody else."""
-    column = Column(candidate.name, candidate.optional)
+    column = Column(candidate.name)
     try:
         engine = candidate.make()
-        column = _compared(column, engine, material, HALF_BOUNDS if candidate.half else FLOAT_BOUNDS)
+        column = _compared(column, engine, material, LIMITS[HALF_GRAPH] if candidate.half else FLOAT_LIMITS)
         return replace(column, timings=tuple(_timings(engine, material.clips.waves, runs)))
+    except UnavailableError as error:
+        return replace(column, unavailable=str(error))
     except Exception as error:  # noqa: BLE001  (whatever a library throws, the other engines are still worth measuring)
         return replace(column, failed=_in_one_line(error))
 
@@ -159,28 +143,28 @@ def time_runs(run: Callable[[], object], runs: int, warm_up_seconds: float) -> N
     return np.diff(ticks) / 1e6
 
 
-def _compared(column: Column, engine: Engine, material: Material, bounds: Bounds) -> Column:
+def _compared(column: Column, engine: Engine, material: Material, limits: Limits) -> Column:
     clips: dict[str, Comparison] = {}
     hostile: dict[str, Comparison] = {}
     together = np.concatenate([sounds.waves for sounds in material.hostile.values()])
     tasks = [
-        (clips, input_name(dtype), material.clips, answers(engine, material.clips.waves, dtype), bounds)
+        (clips, input_name(dtype), material.clips, answers(engine, material.clips.waves, dtype), limits)
         for dtype in INPUTS
     ]
     tasks += [
-        (hostile, name, sounds, logits[None], HOSTILE_BOUNDS)
+        (hostile, name, sounds, logits[None], HOSTILE_LIMITS[HALF_GRAPH])
         for (name, sounds), logits in zip(
             material.hostile.items(), answers(engine, together, torch.float32), strict=True
         )
     ]
     broken = []
-    for results, name, sounds, found, limits in tasks:
+    for results, name, sounds, found, held_to in tasks:
         try:
             results[name] = compare(sounds.wanted, found, sounds.wanted.argmax(1))
         except ParityError as error:
             broken.append(f"{name}: {error}")
         else:
-            broken += [f"{name}: {phrase}" for phrase in limits.broken_by(results[name])]
+            broken += [f"{name}: {phrase}" for phrase in held_to.broken_by(results[name])]
     return replace(column, clips=clips, hostile=hostile, broken=tuple(broken))
 
 
@@ -207,8 +191,8 @@ def _asked(model: Classifier, waves: Waves) -> Sounds:
 
 
 def _as_pcm(waves: Waves) -> NDArray[np.int16]:
-    scaled: Waves = np.rint(waves * np.float32(PCM_FULL_SCALE))
-    return scaled.clip(-PCM_FULL_SCALE, PCM_FULL_SCALE - 1).astype(np.int16)
+    scaled: Waves = np.rint(waves * np.float32(FULL_SCALE))
+    return scaled.clip(-FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
 
 
 def _in_one_line(error: Exception) -> str:

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from contract.bundle import INPUT, OUTPUTS
 from contract.engine_file import Note, Profile
 from contract.errors import EarshotError
-from export.engines import PROFILES, kept_engine
-from export.graph import INPUT, OUTPUTS
-from export.tensorrt import error_logger
+from export.engines import PROFILES, PROPER_NAMES, UnavailableError, kept_engine
+from export.tensorrt import architecture_name, builds_for, error_logger
 
 
 class PlanError(EarshotError):
@@ -21,21 +21,28 @@ class PlanError(EarshotError):
 def plan_for(trt: ModuleType, onnx_bytes: bytes, note: Note) -> "Plan":
     """The engine for this graph and the GPU that is there: kept from last time, or built now."""
     capability, name = torch.cuda.get_device_capability(), torch.cuda.get_device_name()
-    _, plan = kept_engine(trt, onnx_bytes, PROFILES, capability, name, note)
-    return Plan(trt, plan, PROFILES)
+    ready = kept_engine(trt, onnx_bytes, PROFILES, capability, name, note)
+    return Plan(trt, ready.plan, PROFILES, unsupported(trt, capability))
+
+
+def unsupported(trt: ModuleType, capability: tuple[int, int]) -> str:
+    """The architecture, where TensorRT for RTX is not made for it and running there is an experiment."""
+    made_for = trt.__name__ == "tensorrt" or builds_for(trt, capability)
+    return "" if made_for else architecture_name(capability)
 
 
 class Plan:
     """A plan, loaded onto the GPU."""
 
-    def __init__(self, trt: ModuleType, plan: bytes, profiles: tuple[Profile, ...]) -> None:
+    def __init__(self, trt: ModuleType, plan: bytes, profiles: tuple[Profile, ...], unsupported: str = "") -> None:
         self._trt = trt
         self._profiles = profiles
+        self._unsupported = unsupported
         self._errors: list[str] = []
         self._runtime = trt.Runtime(error_logger(trt, self._errors))  # must outlive what it loads
         self._engine = self._runtime.deserialize_cuda_engine(plan)
         if self._engine is None:
-            raise PlanError(f"{trt.__name__} does not load its own plan: {self._reason()}")
+            raise self._refusal("does not load its own plan")
         self.samples: int = self._engine.get_tensor_shape(INPUT)[1]
 
     def context(self, batch: int, device: torch.device) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
@@ -50,7 +57,7 @@ class Plan:
         def compute(waves: Tensor) -> tuple[Tensor, Tensor]:
             context.set_tensor_address(INPUT, waves.data_ptr())
             if not context.execute_async_v3(torch.cuda.current_stream(device).cuda_stream):
-                raise PlanError(f"{self._trt.__name__} does not run its plan: {self._reason()}")
+                raise self._refusal("does not run its plan")
             return logits, embedding
 
         return compute
@@ -59,12 +66,12 @@ class Plan:
         index = profile_for(batch, self._profiles)
         context = self._new_context()
         if context is None:
-            raise PlanError(f"{self._trt.__name__} has no room for its plan: {self._reason()}")
+            raise self._refusal("has no room for its plan")
         stream = torch.cuda.current_stream()
         chosen = context.set_optimization_profile_async(index, stream.cuda_stream)
         stream.synchronize()
         if not chosen or not context.set_input_shape(INPUT, (batch, self.samples)):
-            raise PlanError(f"{self._trt.__name__} refuses batches of {batch}: {self._reason()}")
+            raise self._refusal(f"refuses batches of {batch}")
         return context
 
     def _new_context(self) -> Any:  # noqa: ANN401
@@ -82,8 +89,14 @@ class Plan:
         context.set_tensor_address(name, tensor.data_ptr())
         return tensor
 
-    def _reason(self) -> str:
-        return self._errors[0] if self._errors else "it gives no reason"
+    def _refusal(self, what: str) -> EarshotError:
+        """The error for what the library will not do, which is nobody's fault on a GPU that it is not made for."""
+        reason = self._errors[0] if self._errors else "it gives no reason"
+        if self._unsupported:
+            return UnavailableError(
+                f"{PROPER_NAMES[self._trt.__name__]} does not support {self._unsupported}: {reason}"
+            )
+        return PlanError(f"{self._trt.__name__} {what}: {reason}")
 
 
 def profile_for(batch: int, profiles: tuple[Profile, ...]) -> int:

@@ -66,6 +66,8 @@ def parity_table(columns: list[Column]) -> Table:
                 agreeing,
             )
             table.add_row(column.name, kind, *row)
+        if column.unavailable:
+            table.add_row(column.name, f"not here: {column.unavailable}")
         if column.failed:
             table.add_row(column.name, f"failed: {column.failed}")
     return table

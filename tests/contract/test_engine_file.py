@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import stat
 import struct
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from contract.engine_file import (
     EngineFileError,
     EngineKey,
     Profile,
+    ReadyEngine,
     engine_folder,
     engine_for,
     load_plan,
@@ -32,6 +34,7 @@ KEY = EngineKey(
     gpu="NVIDIA A10G ½é",  # what JSON may spell in two ways
     model_sha256="ab" * 32,
     profiles=(Profile(1, 1, 1), Profile(2, 8, 32)),
+    settings=1,
 )
 OTHERS: list[dict[str, object]] = [
     {"library": "tensorrt_rtx"},
@@ -40,7 +43,7 @@ OTHERS: list[dict[str, object]] = [
     {"gpu": "NVIDIA L4"},
     {"model_sha256": "ac" * 32},
     {"profiles": (Profile(1, 8, 32),)},
-    {"input_kind": "int16"},
+    {"settings": 2},
 ]
 
 
@@ -69,7 +72,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
 def test_a_kept_engine_comes_back(kept: Path) -> None:
     assert read_plan(kept, KEY) == PLAN
     assert load_plan(kept, KEY) == PLAN
-    assert engine_for(KEY, kept.parent, never) == PLAN
+    assert engine_for(KEY, kept.parent, never) == ReadyEngine(PLAN, kept, kept=True)
 
 
 def test_the_header_can_be_read_by_hand(kept: Path) -> None:
@@ -83,9 +86,22 @@ def test_the_header_can_be_read_by_hand(kept: Path) -> None:
 
 def test_the_first_engine_is_built_and_kept(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "engines"
-    assert engine_for(KEY, folder, lambda: PLAN, pytest.fail) == PLAN
-    assert engine_for(KEY, folder, never) == PLAN
-    assert folder.stat().st_mode & 0o077 == 0  # a plan is machine code: nobody else may put one here
+    ready = ReadyEngine(PLAN, folder / KEY.file_name, kept=True)
+    assert engine_for(KEY, folder, lambda: PLAN, pytest.fail) == ready
+    assert engine_for(KEY, folder, never) == ready
+
+
+def test_engines_are_open_to_their_owner_only(tmp_path: Path) -> None:
+    """A plan is machine code: nobody else may put one there."""
+    folder = tmp_path / "engines"
+    before = os.umask(0o022)
+    try:
+        save_plan(folder / KEY.file_name, KEY, PLAN)
+        save_plan(folder / KEY.file_name, KEY, PLAN)  # over the one that is there
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / KEY.file_name).stat().st_mode) == 0o600
 
 
 @given(data=st.data())
@@ -133,10 +149,11 @@ def test_every_field_of_the_key_is_tested_above() -> None:
 def test_a_damaged_engine_is_named_built_again_and_mended(kept: Path) -> None:
     kept.write_bytes(kept.read_bytes()[:-1])
     notes: list[str] = []
-    assert engine_for(KEY, kept.parent, lambda: PLAN, notes.append) == PLAN
+    ready = ReadyEngine(PLAN, kept, kept=True)
+    assert engine_for(KEY, kept.parent, lambda: PLAN, notes.append) == ready
     assert len(notes) == 1
     assert str(kept) in notes[0]
-    assert engine_for(KEY, kept.parent, never) == PLAN
+    assert engine_for(KEY, kept.parent, never) == ready
 
 
 def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
@@ -152,7 +169,8 @@ def test_a_folder_that_cannot_be_written_costs_time_only(tmp_path: Path) -> None
     in_the_way = tmp_path / "engines"
     in_the_way.write_text("a file, no folder")
     notes: list[str] = []
-    assert engine_for(KEY, in_the_way, lambda: PLAN, notes.append) == PLAN
+    ready = engine_for(KEY, in_the_way, lambda: PLAN, notes.append)
+    assert ready == ReadyEngine(PLAN, in_the_way / KEY.file_name, kept=False)
     assert "will be built again" in notes[-1]
 
 
@@ -162,7 +180,7 @@ def _slowly() -> bytes:
 
 
 def _ask(folder: Path) -> bytes:
-    return engine_for(KEY, folder, _slowly, pytest.fail)
+    return engine_for(KEY, folder, _slowly, pytest.fail).plan
 
 
 def test_processes_that_build_at_once_do_no_harm(tmp_path: Path) -> None:

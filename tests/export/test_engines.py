@@ -1,6 +1,9 @@
 """The engine of a bundle: for a GPU that is here or named, kept under what it was built for."""
 
+import re
+import warnings
 from pathlib import Path
+from types import ModuleType
 from typing import cast
 
 import onnx
@@ -11,7 +14,8 @@ from contract.bundle import HALF_GRAPH, Bundle
 from contract.engine_file import Profile, engine_folder
 from contract.errors import EarshotError
 from export import engines
-from export.engines import PROFILES, make_engine, profiles_of
+from export.commands import engine
+from export.engines import PROFILES, UnavailableError, by_tenths, make_engine, profiles_of
 from export.graph import half_graph
 from tests.training.conftest import TINY
 from training.checkpoint import build_classifier
@@ -45,7 +49,10 @@ def test_an_engine_is_built_once_and_again_only_if_it_is_stale(bundle: Bundle) -
     phases: list[str] = []
 
     def make(profiles: tuple[Profile, ...]) -> Path:
-        return make_engine(bundle, profiles, "8.6", notes.append, lambda phase, *_: phases.append(phase))
+        made = make_engine(bundle, profiles, "8.6", notes.append, lambda phase, *_: phases.append(phase))
+        assert made.kept
+        assert made.path.is_file()
+        return made.path
 
     path = make(PROFILES)
     assert path.parent == engine_folder()
@@ -60,6 +67,52 @@ def test_an_engine_is_built_once_and_again_only_if_it_is_stale(bundle: Bundle) -
     path.write_bytes(path.read_bytes()[:-1])
     assert make(PROFILES) == path
     assert len(notes) > 2
+
+
+@pytest.mark.parametrize("library", ["tensorrt_rtx", "tensorrt"])
+def test_without_a_place_to_keep_it_an_engine_is_still_made(
+    bundle: Bundle, library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor are the timings of native TensorRT worth an engine."""
+    module = ModuleType(library)
+    module.__dict__.update(vars(tensorrt_rtx) | {"__name__": library})
+    monkeypatch.setattr(engines, "find_library", lambda: module)
+    (tmp_path / "engines").write_text("a file, no folder")
+    notes: list[str] = []
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # timings do nothing in this library
+        made = make_engine(bundle, PROFILES, "8.6", notes.append, lambda *_: None)
+    assert made.plan
+    assert not made.kept
+    assert made.path.parent == tmp_path / "engines"
+    assert "the engine cannot be kept" in notes[-1]
+    assert any("timings" in note for note in notes) == (library == "tensorrt")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_command_says_where_the_engine_lies(
+    bundle: Bundle, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("contract.bundle.find_bundle", Path)
+    monkeypatch.setattr("contract.bundle.open_bundle", lambda _: bundle)
+    if not kept:
+        (tmp_path / "engines").write_text("a file, no folder")
+    engine("a bundle", None, "8.6")
+    said = capsys.readouterr().out.splitlines()
+    folder = tmp_path / "engines"
+    where = f"kept as {folder}/tensorrt_rtx-sm86-" if kept else f"but it could not be kept in {folder}"
+    assert re.match(rf"\d+\.\d MB, {re.escape(where)}", said[-1])
+    assert "Building engine: 0 %" in said
+    assert len(said) < 120  # not one for each of some 250 steps
+
+
+def test_progress_is_said_by_phases_and_tenths() -> None:
+    said: list[str] = []
+    progress = by_tenths(said.append)
+    steps = [("outer", 0, 2), *(("inner", step, 150) for step in range(151)), ("outer", 1, 2), ("empty", 0, 0)]
+    for step in [*steps, ("inner", 0, 150), ("outer", 2, 2), ("outer", 2, 2)]:
+        progress(*step)
+    inner = [f"inner: {tenth}0 %" for tenth in range(1, 11)]
+    assert said == ["outer: 0 %", "inner: 0 %", *inner, "outer: 50 %", "empty: 100 %", "inner: 0 %", "outer: 100 %"]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +133,11 @@ def test_without_a_gpu_or_without_tensorrt_it_is_said(bundle: Bundle, monkeypatc
     with pytest.raises(EarshotError, match="no GPU is seen here"):
         make_engine(bundle, PROFILES, None, lambda _: None, lambda *_: None)
     monkeypatch.setattr(engines, "find_library", lambda: None)
-    with pytest.raises(EarshotError, match="no TensorRT is installed here"):
+    with pytest.raises(EarshotError, match="tensorrt_rtx is installed, but does not load") as caught:
+        make_engine(bundle, PROFILES, "8.6", lambda _: None, lambda *_: None)
+    assert not isinstance(caught.value, UnavailableError)
+    monkeypatch.setattr(engines, "find_spec", lambda _: None)
+    with pytest.raises(UnavailableError, match="no TensorRT is installed here"):
         make_engine(bundle, PROFILES, "8.6", lambda _: None, lambda *_: None)
 
 

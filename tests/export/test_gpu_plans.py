@@ -13,7 +13,7 @@ import torch
 
 from contract.engine_file import EngineKey, Profile
 from export import engines
-from export.engines import PROFILES, find_library
+from export.engines import PROFILES, UnavailableError, find_library
 from export.gpu.plans import Plan, PlanError, plan_for, profile_for
 from export.tensorrt import engine_key
 
@@ -101,6 +101,25 @@ def test_what_tensorrt_refuses_is_said(refuses: str, sentence: str) -> None:
     plan = Plan(library(Context(refuses)), b"plan", PROFILES)
     with pytest.raises(PlanError, match=sentence):
         plan.context(1, CPU)(torch.zeros(1, SAMPLES))
+
+
+@pytest.mark.parametrize(
+    ("name", "capability", "made_for"),
+    [("tensorrt", (9, 0), True), ("tensorrt_rtx", (8, 6), True), ("tensorrt_rtx", (9, 0), False)],
+)
+def test_only_tensorrt_for_rtx_is_excused_and_only_from_other_gpus(
+    name: str, capability: tuple[int, int], made_for: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EARSHOT_CACHE", str(tmp_path))
+    monkeypatch.setattr(engines, "build_engine", lambda *_, **__: b"plan")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "A GPU")
+    module = library(Context("execute_async_v3"))
+    module.__name__ = name
+    compute = plan_for(module, b"graph", lambda _: None).context(1, CPU)
+    sentence = "does not run its plan" if made_for else "TensorRT for RTX does not support sm90"
+    with pytest.raises(PlanError if made_for else UnavailableError, match=sentence):
+        compute(torch.zeros(1, SAMPLES))
 
 
 def test_a_plan_that_does_not_load_is_refused() -> None:

@@ -6,13 +6,12 @@ Loading an engine needs a GPU; that is `make gpu-check`.
 import _thread
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import onnx
@@ -21,6 +20,7 @@ from onnx import TensorProto, helper
 
 from contract.engine_file import Profile, engine_for
 from contract.errors import EarshotError
+from export import tensorrt
 from export.graph import half_graph, taking_pcm16
 from export.tensorrt import EngineBuildError, build_engine, configure, engine_key, parse
 from tests.training.conftest import TINY
@@ -28,7 +28,7 @@ from training.checkpoint import build_classifier, load_model
 
 trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed: pip install 'earshot[dev]'")
 ROOT = Path(__file__).parents[2]
-SHIPPED = ROOT / "training/checkpoints/esc50-resnet.safetensors"
+SHIPPED = ROOT / "bundles/esc50-resnet/weights.safetensors"
 PROFILES = (Profile(1, 1, 1), Profile(2, 8, 32))
 A10G = (8, 6)
 
@@ -146,18 +146,18 @@ def test_profiles_are_those_that_were_asked_for(tiny: bytes) -> None:
     ]
 
 
-def test_the_workspace_can_be_limited(tiny: bytes) -> None:
-    pool = trt.MemoryPoolType.WORKSPACE
-    assert configure(trt, parse(trt, tiny), PROFILES, A10G, 1 << 28).get_memory_pool_limit(pool) == 1 << 28
-    assert build_engine(trt, tiny, PROFILES, compute_capability=A10G, workspace_bytes=1 << 28)
-
-
 def test_an_engine_is_built_and_kept(graph: bytes, tmp_path: Path) -> None:
     key = engine_key(trt, graph, PROFILES, A10G)
     assert (key.library, key.architecture, key.library_version) == ("tensorrt_rtx", "sm86", trt.__version__)
-    plan = engine_for(key, tmp_path, lambda: build_engine(trt, graph, PROFILES, compute_capability=A10G))
-    assert len(plan) > len(graph) / 2  # it holds the weights
-    assert engine_for(key, tmp_path, lambda: pytest.fail("built twice")) == plan
+    ready = engine_for(key, tmp_path, lambda: build_engine(trt, graph, PROFILES, compute_capability=A10G))
+    assert len(ready.plan) > len(graph) / 2  # it holds the weights
+    assert engine_for(key, tmp_path, lambda: pytest.fail("built twice")) == ready
+
+
+def test_engines_of_other_settings_are_not_loaded(tiny: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = engine_key(trt, tiny, PROFILES, A10G)
+    monkeypatch.setattr(tensorrt, "SETTINGS", tensorrt.SETTINGS + 1)
+    assert engine_key(trt, tiny, PROFILES, A10G).file_name != before.file_name
 
 
 def test_progress_is_told_and_comes_to_its_end(tiny: bytes) -> None:
@@ -178,13 +178,23 @@ def test_an_error_of_the_watcher_ends_the_build(tiny: bytes) -> None:
         build_engine(trt, tiny, PROFILES, compute_capability=A10G, progress=give_up)
 
 
-def test_ctrl_c_ends_the_build(tiny: bytes) -> None:
-    """The interrupt arrives as a signal would; the builder is left only after it has stopped."""
-    errors = []
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Severity and message of every line that the library logs."""
+    lines: list[tuple[str, str]] = []
 
-    def note(severity: str, message: str) -> None:
-        if severity == "ERROR":
-            errors.append(message)
+    class Logger(trt.ILogger):  # type: ignore[misc, name-defined]
+        """Hears more than the one that it stands in for."""
+
+        def log(self, severity: Any, message: str) -> None:  # noqa: ANN401
+            lines.append((severity.name, message))
+
+    monkeypatch.setattr(tensorrt, "error_logger", lambda *_: Logger())
+    return lines
+
+
+def test_ctrl_c_ends_the_build(tiny: bytes, logged: list[tuple[str, str]]) -> None:
+    """The interrupt arrives as a signal would; the builder is left only after it has stopped."""
 
     def interrupt(_phase: str, done: int, _total: int) -> None:
         if done == 1:
@@ -193,17 +203,16 @@ def test_ctrl_c_ends_the_build(tiny: bytes) -> None:
 
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
-        build_engine(trt, tiny, PROFILES, compute_capability=A10G, progress=interrupt, log=note)
+        build_engine(trt, tiny, PROFILES, compute_capability=A10G, progress=interrupt)
     assert threading.active_count() == before
-    assert any("cancel" in message.lower() for message in errors)
+    assert any("cancel" in message.lower() for severity, message in logged if severity == "ERROR")
 
 
-def test_everything_that_the_library_logs_can_be_heard(tiny: bytes) -> None:
-    lines: list[tuple[str, str]] = []
-    build_engine(trt, tiny, PROFILES, compute_capability=A10G, log=lambda *line: lines.append(line))
-    assert {"INFO", "VERBOSE"} <= {severity for severity, _ in lines}
-    assert not {"ERROR", "WARNING"} & {severity for severity, _ in lines}
-    assert not any("TF32" in message for _, message in lines)
+def test_the_library_has_nothing_to_complain_of(tiny: bytes, logged: list[tuple[str, str]]) -> None:
+    build_engine(trt, tiny, PROFILES, compute_capability=A10G)
+    assert {"INFO", "VERBOSE"} <= {severity for severity, _ in logged}
+    assert not {"ERROR", "WARNING"} & {severity for severity, _ in logged}
+    assert not any("TF32" in message for _, message in logged)
 
 
 def model_of(*nodes: onnx.NodeProto, batch: str | int = "batch") -> bytes:
@@ -265,27 +274,3 @@ def test_pcm_graphs_are_refused_for_tensorrt_has_no_16_bit_integers(tiny: bytes)
 def test_a_gpu_that_the_library_does_not_build_for_is_named(tiny: bytes) -> None:
     with pytest.raises(EngineBuildError, match="does not build for sm61"):
         build_engine(trt, tiny, PROFILES, compute_capability=(6, 1))
-
-
-def native() -> ModuleType:
-    """TensorRT for RTX in the clothes of native TensorRT, which does not import without a GPU."""
-    module = ModuleType("tensorrt")
-    module.__dict__.update({name: value for name, value in vars(trt).items() if name != "__name__"})
-    return module
-
-
-@pytest.mark.parametrize("before", [None, b"", b"damaged"])
-def test_timings_are_kept_for_the_next_build(tiny: bytes, tmp_path: Path, before: bytes | None) -> None:
-    file = tmp_path / "timings" / "sm86.cache"
-    if before is not None:
-        file.parent.mkdir()
-        file.write_bytes(before)
-    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # they do nothing in this library
-        assert build_engine(native(), tiny, PROFILES, compute_capability=A10G, timing_cache=file)
-    assert file.stat().st_size > len(before or b"")
-    assert [path.name for path in file.parent.iterdir()] == [file.name]
-
-
-def test_tensorrt_for_rtx_has_no_timings(tiny: bytes, tmp_path: Path) -> None:
-    build_engine(trt, tiny, PROFILES, compute_capability=A10G, timing_cache=tmp_path / "timings")
-    assert list(tmp_path.iterdir()) == []
