@@ -170,8 +170,8 @@ def _taking_pcm16(graphs: Graphs, own: Witness) -> Graphs:
 def _find(own: Witness, made: _Made, verdict: Verdict, precision: float, say: Say) -> Findings:
     say("temperature, thresholds, what the training data looks like")
     calibrated = calibrate(verdict, precision)
-    is_witness = own.folds and own.folds == verdict.folds
-    learned = verdict.testimonies[0].learned if is_witness else statistics_of(own, made.graphs, say)
+    first = verdict.testimonies[0]
+    learned = first.learned if first.witness is own else statistics_of(own, made.graphs, say)
     say("what each layer pays for INT8")
     costs = sensitivity(made.folded, made.ranges, _waves(own, _PROBED_ON))
     say("measuring latencies on one thread")

@@ -12,7 +12,7 @@ from contract.bundle import Bundle, BundleError
 from export.session import Session
 
 _NOT_RUNNABLE = (
-    DecodeError, onnx.checker.ValidationError, ValueError, IndexError, ort.Fail, ort.InvalidArgument,
+    DecodeError, onnx.checker.ValidationError, ValueError, LookupError, ort.Fail, ort.InvalidArgument,
     ort.InvalidGraph, ort.InvalidProtobuf, ort.NotImplemented, ort.RuntimeException,
 )  # fmt: skip
 _BATCHES = (1, 64)  # the fewest and the most that a service asks at once
@@ -43,6 +43,9 @@ def _answers(bundle: Bundle, name: str) -> list[tuple[NDArray[Any], NDArray[Any]
     """To silence, in batches."""
     graph = onnx.load_model(bundle.path(name))
     onnx.checker.check_model(graph)
-    kind = onnx.helper.tensor_dtype_to_np_dtype(graph.graph.input[0].type.tensor_type.elem_type)
+    takes = [value.type.tensor_type.elem_type for value in graph.graph.input]
+    if not takes or not takes[0]:
+        raise ValueError("it takes no tensor")
+    kind = onnx.helper.tensor_dtype_to_np_dtype(takes[0])
     session = Session(graph)
     return [session(np.zeros((batch, bundle.manifest.audio.window_samples), kind)) for batch in _BATCHES]
