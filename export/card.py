@@ -180,4 +180,9 @@ def _percent(share: float) -> str:
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+    return "\n".join(f"| {' | '.join(_cell(word) for word in line)} |" for line in lines)
+
+
+def _cell(word: object) -> str:
+    """A class may be called anything, and a bar would end the cell."""
+    return str(word).replace("|", "\\|")

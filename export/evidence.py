@@ -52,18 +52,16 @@ def witness_of(model: Classifier, facts: ModelFacts, sounds: Sounds, path: Path)
 
 
 def witnesses(own: Witness, sounds: Sounds, crossval: Path | None) -> Iterator[Witness]:
-    """One for each fold, loaded when it is its turn."""
+    """One for each fold, loaded when it is its turn; what cannot be used is refused at once."""
     if crossval is None:
         if not own.folds:
             raise EarshotError(
                 "this model has heard every fold, so nothing can be measured on it alone: "
                 "name the folder of its recipe's `earshot crossval` by --crossval"
             )
-        yield own
-        return
-    for path in fold_models(crossval, own.facts):
-        model, facts = load_model(path)
-        yield witness_of(model, facts, sounds, path)
+        return iter((own,))
+    paths = fold_models(crossval, own.facts)
+    return (witness_of(*load_model(path), sounds, path) for path in paths)
 
 
 def fold_models(crossval: Path, wanted: ModelFacts) -> list[Path]:

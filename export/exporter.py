@@ -101,10 +101,11 @@ def export(order: Order, sounds: Sounds, device: torch.device, say: Say) -> Bund
     model, facts = load_model(order.checkpoint)
     asked = witness_of(model, facts, sounds, order.checkpoint)
     terms = terms_of(order.data, sounds.dataset)
+    asked_too = witnesses(asked, sounds, order.crossval)
     own = _ready(asked, order, device, say)
     made = _make(own, order.keep_float, say)
     testimonies = []
-    for witness in witnesses(asked, sounds, order.crossval):
+    for witness in asked_too:
         if witness is asked:
             testimonies.append(testify(own, made.graphs, say))
         else:
