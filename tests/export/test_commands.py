@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,20 +12,8 @@ from contract.bundle import open_bundle
 from contract.manifest import Manifest
 from contract.reference import load_reference
 from export.session import Session
-from tests.training.test_commands import ROOT, TINY_RECIPE, environment
+from tests.training.test_commands import TINY_RECIPE, earshot
 from training.checkpoint import load_model
-
-
-def earshot(home: Path, data: Path, *words: str, status: int = 0) -> str:
-    result = subprocess.run(
-        [sys.executable, str(ROOT / "cli.py"), *words],
-        cwd=home, env=environment(home, data), capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
-    assert result.returncode == status, result.stdout + result.stderr
-    assert "Traceback" not in result.stderr
-    if status:
-        assert len(result.stderr.strip().splitlines()) == 1, result.stderr
-    return result.stdout + result.stderr
 
 
 @pytest.fixture(scope="module")

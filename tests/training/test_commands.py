@@ -53,10 +53,11 @@ def run(home: Path, esc10_mini: Path) -> Path:
 def earshot(home: Path, data: Path, *words: str, status: int = 0) -> str:
     result = subprocess.run(
         [sys.executable, str(ROOT / "cli.py"), *words],
-        cwd=home, env=environment(home, data), capture_output=True, text=True, timeout=300, check=False,
+        cwd=home, env=environment(home, data), capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert result.returncode == status, result.stdout + result.stderr
     assert "Traceback" not in result.stderr
+    assert status != 1 or len(result.stderr.strip().splitlines()) == 1, result.stderr
     return result.stdout + result.stderr
 
 
