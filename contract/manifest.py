@@ -196,6 +196,8 @@ class Manifest(_Part):
     trained_commit: str
     """Source that trained it."""
     dataset: str
+    training_windows: int
+    """How many windows these weights have learned from."""
     held_out_folds: tuple[int, ...]
     """Folds that these weights have not heard; none = they know them all."""
     recipe: dict[str, Any]

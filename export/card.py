@@ -38,16 +38,15 @@ def _head(manifest: Manifest) -> str:
             "network",
             f"{model.parameters / 1e6:.2f} M parameters, {model.multiply_accumulates / 1e9:.3f} GMAC{pruned}",
         ),
-        ("trained on", f"{manifest.dataset}, {_heard(manifest)}; source {manifest.trained_commit}"),
+        ("trained on", f"{_learned_from(manifest)}; source {manifest.trained_commit}"),
         ("exported", f"{manifest.created:%Y-%m-%d}, version {manifest.version}, source {manifest.commit}"),
     )
     return f"# {manifest.name}\n\nNames environmental sounds.\n\n{_table(('', ''), rows)}"
 
 
-def _heard(manifest: Manifest) -> str:
-    if not manifest.held_out_folds:
-        return "all folds"
-    return f"without fold {', '.join(map(str, manifest.held_out_folds))}"
+def _learned_from(manifest: Manifest) -> str:
+    folds = f"without fold {', '.join(map(str, manifest.held_out_folds))}" if manifest.held_out_folds else "all folds"
+    return f"{manifest.training_windows} windows of {manifest.dataset} with these classes, {folds}"
 
 
 def _accuracy(manifest: Manifest, classes: Sequence[ClassReport]) -> str:

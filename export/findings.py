@@ -53,6 +53,7 @@ class Findings:
             commit=source_commit(),
             trained_commit=facts.commit,
             dataset=facts.dataset,
+            training_windows=len(self.own.material.train),
             held_out_folds=facts.held_out_folds,
             recipe=facts.recipe.model_dump(mode="json"),
             audio=Audio(sample_rate=facts.recipe.audio.sample_rate, window_samples=facts.recipe.audio.window_samples),

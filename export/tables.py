@@ -47,14 +47,15 @@ def _facts(manifest: Manifest) -> Table:
     table = Table(title=f"{manifest.name} {manifest.version}", show_header=False)
     audio, model, summary, calibration = manifest.audio, manifest.model, manifest.summary, manifest.calibration
     labels = ", ".join(manifest.labels)
-    heard = ", ".join(map(str, manifest.held_out_folds))
+    missed = ", ".join(map(str, manifest.held_out_folds))
     seconds = audio.window_samples / audio.sample_rate
     table.add_row("hears", f"{seconds:g} s, mono, {audio.sample_rate} Hz")
     table.add_row("says", f"{len(manifest.labels)} classes: {labels}")
     table.add_row(
         "network", f"{model.parameters / 1e6:.2f} M parameters, {model.multiply_accumulates / 1e9:.3f} GMAC"
     )
-    table.add_row("trained on", f"{manifest.dataset}, {f'without fold {heard}' if heard else 'all folds'}")
+    folds_heard = f"without fold {missed}" if missed else "all folds"
+    table.add_row("trained on", f"{manifest.training_windows} windows of {manifest.dataset}, {folds_heard}")
     spread = f" ± {100 * summary.deviation:.2f}" if len(manifest.metrics) > 1 else ""
     folds = ", ".join(manifest.metrics)
     table.add_row("accuracy", f"{100 * summary.accuracy:.2f}{spread} %, held-out fold {folds}, seed {summary.seed}")

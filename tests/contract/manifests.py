@@ -13,6 +13,7 @@ def smallest_manifest() -> dict[str, Any]:
         "commit": "abc",
         "trained_commit": "abc",
         "dataset": "esc10-mini",
+        "training_windows": 32,
         "held_out_folds": [1],
         "recipe": {"name": "tiny"},
         "audio": {"sample_rate": 16000, "window_samples": 80000},

@@ -44,7 +44,7 @@ def test_a_single_fold_has_no_deviation_and_is_calibrated_by_its_parts() -> None
     assert "±" not in said.split("## Accuracy")[1].split("## Limits")[0]
     assert "by a model of this recipe that has not heard it. Mean" in said
     assert "a temperature that was fitted to other parts of the fold)" in said
-    assert "| trained on | esc10-mini, without fold 1; source abc |" in said
+    assert "| trained on | 32 windows of esc10-mini with these classes, without fold 1; source abc |" in said
     assert "fold by fold" not in said
 
 
@@ -53,7 +53,7 @@ def test_several_folds_have_a_deviation_and_are_calibrated_by_each_other() -> No
     assert "Mean: **73.00 %** ± 1.58 (standard deviation between folds)" in said
     assert "has not heard it; these weights have heard all of them. Mean" in said
     assert "a temperature that was fitted to the other folds)" in said
-    assert "| trained on | esc10-mini, all folds; source abc |" in said
+    assert "| trained on | 32 windows of esc10-mini with these classes, all folds; source abc |" in said
     assert "lie below; beyond it, fold by fold: 1.0, 2.0, 3.0, 4.0, 5.0 %." in said
     assert "Chosen and measured on 40 windows of fold 1, 2, 3, 4, 5." in said
     for fold in FIVE:
