@@ -49,13 +49,15 @@ class Bundle:
 def find_bundle(name_or_folder: str) -> Path:
     """The folder of this name; else the shipped bundle that is called so."""
     folder = Path(name_or_folder)
+    if folder.name == MANIFEST:
+        folder = folder.parent
     if folder.is_dir():
         return folder
     shipped = _SHIPPED / name_or_folder
     if shipped.parent == _SHIPPED and shipped.is_dir():
         return shipped
     known = ", ".join(sorted(path.parent.name for path in _SHIPPED.glob(f"*/{MANIFEST}")))
-    raise BundleError(f"no bundle {name_or_folder}: name a folder, or one of those that come with Earshot: {known}")
+    raise BundleError(f"no bundle {name_or_folder}: name a folder, or one of these: {known}")
 
 
 def open_bundle(folder: Path) -> Bundle:

@@ -4,6 +4,7 @@ A newer minor schema may add fields, which are passed over here; a newer major o
 refused.
 """
 
+import json
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
@@ -213,6 +214,8 @@ class Manifest(_Part):
     parity: dict[str, Parity]
     """By file."""
     sensitivity: tuple[LayerSensitivity, ...] = ()
+    kept_float: tuple[str, ...] = ()
+    """Layers that INT8 leaves alone."""
     speed: Speed
     files: dict[str, File]
     """By name; the manifest itself is not among them."""
@@ -232,3 +235,18 @@ class Manifest(_Part):
         if len(set(labels)) < len(labels):
             raise ValueError("a label stands there twice")
         return labels
+
+
+def metadata_of(manifest: Manifest) -> dict[str, str]:
+    """What each graph of the bundle says of itself, so that its file alone can be used."""
+    return {
+        "name": manifest.name,
+        "version": manifest.version,
+        "labels": json.dumps(manifest.labels),
+        "sample_rate": str(manifest.audio.sample_rate),
+        "window_samples": str(manifest.audio.window_samples),
+        "temperature": str(manifest.calibration.temperature),
+        "reject_below": str(manifest.calibration.reject_below),
+        "license": manifest.license.name,
+        "source": manifest.trained_commit,
+    }

@@ -4,7 +4,7 @@ All of it is fitted to answers of a cross-validation, each given by a model that
 out of the temperature is measured on a fold that it was not fitted to.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -84,7 +84,10 @@ def calibrate(
     folds: NDArray[np.integer],
     precision: float = PRECISION,
 ) -> Calibration:
-    """Logits [N, classes], labels [N] and the fold of each [N] → temperature, threshold, and what they are worth."""
+    """Logits [N, classes], labels [N] and the fold of each [N] → temperature, threshold, and what they are worth.
+
+    Where a temperature does not help the folds that it was not fitted to, there is none: it is 1.
+    """
     _require_answers(logits, labels)
     names = np.unique(folds)
     if folds.shape != labels.shape or len(names) < 2:
@@ -98,15 +101,19 @@ def calibrate(
         cooled[here] = probabilities(logits[here], temperature)
         before, after = (reliability(p, labels[here]) for p in (probabilities(logits[here]), cooled[here]))
         results.append(FoldCalibration(int(fold), int(here.sum()), temperature, before, after))
-    confidence: NDArray[np.float64] = cooled.max(1)
+    bare = probabilities(logits)
+    before, after = reliability(bare, labels), reliability(cooled, labels)
+    if after.loss >= before.loss:  # few answers, or answers by chance: what fits some of them harms the others
+        alike = tuple(replace(fold, temperature=1.0, after=fold.before) for fold in results)
+        return Calibration(1.0, before, before, alike, _rejecting(bare, correct, precision), bare.max(1))
+    temperature = fit_temperature(logits, labels)
     return Calibration(
-        fit_temperature(logits, labels),
-        reliability(probabilities(logits), labels),
-        reliability(cooled, labels),
-        tuple(results),
-        reject_threshold(confidence, correct, precision),
-        confidence,
+        temperature, before, after, tuple(results), _rejecting(cooled, correct, precision), cooled.max(1)
     )
+
+
+def _rejecting(shares: NDArray[np.float64], correct: NDArray[np.bool_], precision: float) -> RejectThreshold:
+    return reject_threshold(shares.max(1), correct, precision)
 
 
 def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:

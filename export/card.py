@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
+from contract.bundle import INPUT
 from contract.manifest import Manifest
 from training.evaluation import ClassReport
+from training.tables import accuracy_words
 
 ATTRIBUTION = "ATTRIBUTION.md"
 _CLASSES_SHOWN = 5
@@ -41,7 +43,19 @@ def _head(manifest: Manifest) -> str:
         ("trained on", f"{_learned_from(manifest)}; source {manifest.trained_commit}"),
         ("exported", f"{manifest.created:%Y-%m-%d}, version {manifest.version}, source {manifest.commit}"),
     )
-    return f"# {manifest.name}\n\nNames environmental sounds.\n\n{_table(('', ''), rows)}"
+    what = "Names sounds: a waveform goes in, a score for each class comes out."
+    return f"# {manifest.name}\n\n{what}\n\n{_table(('', ''), rows)}\n\n{_use(manifest)}"
+
+
+def _use(manifest: Manifest) -> str:
+    audio, calibration = manifest.audio, manifest.calibration
+    return (
+        f"**To use it**: any ONNX runtime; input `{INPUT}` [batch, {audio.window_samples}] float32 at "
+        f"{audio.sample_rate} Hz, a shorter sound padded with zeros at its end; outputs `logits` [batch, "
+        f"{len(manifest.labels)}] and `embedding` [batch, {manifest.model.embedding}]. Confidence is the softmax of "
+        f"logits / {calibration.temperature:.3f}. Labels and these figures stand in the metadata of each graph. "
+        "On a CPU take `model.int8.onnx` or `model.onnx`; `model.fp16.onnx` is for GPUs, and slow on a CPU."
+    )
 
 
 def _learned_from(manifest: Manifest) -> str:
@@ -72,7 +86,12 @@ def _accuracy(manifest: Manifest, classes: Sequence[ClassReport]) -> str:
     if summary.missing_folds:
         missing = ", ".join(map(str, summary.missing_folds))
         how += f" **Not judged: fold {missing}**, for want of a model that has not heard it."
-    return f"## Accuracy\n\n{how} Mean: {mean}, seed {summary.seed}, last epoch.\n\n{folds}\n\n{weakest}"
+    windows = sum(fold.windows for fold in manifest.metrics.values())
+    pooled = sum(fold.windows * fold.accuracy for fold in manifest.metrics.values()) / windows
+    return (
+        f"## Accuracy\n\n{how} Mean: {mean}, seed {summary.seed}, last epoch. Over all: "
+        f"{accuracy_words(pooled, windows)}.\n\n{folds}\n\n{weakest}"
+    )
 
 
 def _confidence(manifest: Manifest) -> str:
@@ -147,7 +166,8 @@ def _sensitivity(manifest: Manifest) -> str:
         (f"`{r.layer}`", f"{r.rms_delta:.3f}", f"{r.max_delta:.2f}", f"{r.changed} of {r.windows}") for r in worst
     )
     header = ("layer quantised alone", "rms Δ logit", "largest Δ", "answers changed")
-    return f"## What INT8 costs\n\nThe {len(worst)} layers that cost most.\n\n{_table(header, rows)}"
+    kept = f" Kept in float32: {', '.join(manifest.kept_float)}." if manifest.kept_float else ""
+    return f"## What INT8 costs\n\nThe {len(worst)} layers that cost most.{kept}\n\n{_table(header, rows)}"
 
 
 def _limits(manifest: Manifest) -> str:
@@ -158,6 +178,8 @@ def _limits(manifest: Manifest) -> str:
         f"- It hears {seconds:g} s at once; of a sound that is short beside that, silence is most of what it hears.\n"
         "- Trained on single sounds, cut and labelled by people: several at once, distance, and microphones unlike "
         "those of the training data cost accuracy that is not measured here.\n"
+        "- `novelty` finds speech, tones and near silence, but hardly any noise: white noise may be called rain with "
+        "great confidence. The level of a sound tells silence best.\n"
         "- Not for decisions on which safety depends."
     )
 
@@ -169,7 +191,11 @@ def _license(manifest: Manifest, sources: str) -> str:
     if terms.attribution:
         lines.append(f"Data: {terms.attribution}.")
     if sources:
-        lines.append(f"Recordings at their source: {sources}; by whom stands in [{ATTRIBUTION}]({ATTRIBUTION}).")
+        lines.append(
+            f"Recordings at their source: {sources}; by whom, and under what terms, stands in "
+            f"[{ATTRIBUTION}]({ATTRIBUTION}). The author of the data set offers it under the terms above; what "
+            "single sources ask beyond these is for whoever uses the weights to weigh."
+        )
     return "## License\n\n" + " ".join(lines)
 
 

@@ -9,6 +9,8 @@ import typer
 from contract.errors import EarshotError
 from training.data.commands import CacheOption, DataOption
 
+_EXIT_INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
+_FEW_WINDOWS = 100  # with which an accuracy is known to about ten points
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 BundleArgument = Annotated[str, typer.Argument(help="A bundle's folder, or the name of one that comes with Earshot.")]
 
@@ -60,7 +62,10 @@ def export(
     out = out.resolve()
     called = name or out.name
     if not _NAME.fullmatch(called):
-        raise EarshotError(f"{called!r} is no name for a model: small letters, digits, dots and dashes; see --name")
+        raise EarshotError(
+            f"{called!r} is no name for a model: small letters, digits, dots, dashes and underscores; "
+            "it is that of the --out folder, unless --name says another"
+        )
 
     from export.exporter import Order
     from export.exporter import export as make
@@ -88,7 +93,18 @@ def export(
     except ParityError as error:
         show_parity(error.measured)
         raise
+    except KeyboardInterrupt:
+        typer.echo("stopped; nothing was written", err=True)
+        raise typer.Exit(_EXIT_INTERRUPTED) from None
     show_bundle(bundle)
+    calibration = bundle.manifest.calibration
+    if calibration.precision < calibration.precision_wanted:
+        note(
+            f"no confidence makes {calibration.precision_wanted:.0%} of the answers right; {calibration.precision:.0%} "
+            "is the best: do not trust an answer further because it is not called uncertain"
+        )
+    if calibration.windows < _FEW_WINDOWS:
+        note(f"{calibration.windows} held-out windows only: accuracy, temperature and thresholds mean little")
 
 
 @bundle_commands.command()

@@ -71,6 +71,7 @@ class _Made:
     graphs: Graphs
     folded: onnx.ModelProto
     ranges: Ranges
+    kept_float: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def _make(witness: Witness, keep_float: tuple[str, ...], say: Say) -> _Made:
     say(f"{witness.name}: quantising to INT8")
     folded = folded_graph(model, samples)
     ranges = measure_ranges(folded, _waves(witness, _CALIBRATED_ON))
-    return _Made(graphs | {INT8_GRAPH: quantise(folded, ranges, keep_float)}, folded, ranges)
+    return _Made(graphs | {INT8_GRAPH: quantise(folded, ranges, keep_float)}, folded, ranges, keep_float)
 
 
 def _waves(witness: Witness, count: int) -> NDArray[np.float32]:
@@ -186,6 +187,7 @@ def _find(own: Witness, made: _Made, verdict: Verdict, precision: float, say: Sa
         verdict,
         calibrated,
         reference_of(own, learned, verdict, calibrated),
-        sensitivity=tuple(costs),
+        sensitivity=tuple(cost for cost in costs if cost.layer not in made.kept_float),
+        kept_float=made.kept_float,
         speed=measure_speed(own.model, on_cpu, recipe.audio.window_samples),
     )

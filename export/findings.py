@@ -11,7 +11,6 @@ from contract.features import features
 from contract.manifest import (
     Audio,
     Calibration,
-    File,
     FoldMetrics,
     FrontEnd,
     LayerSensitivity,
@@ -41,10 +40,12 @@ class Findings:
     calibrated: Calibrated
     reference: Reference
     sensitivity: tuple[LayerSensitivity, ...]
+    kept_float: tuple[str, ...]
+    """Layers that INT8 leaves alone."""
     speed: Speed
 
-    def manifest(self, name: str, version: str, terms: License, files: dict[str, File]) -> Manifest:
-        """All of it, as the bundle says it."""
+    def manifest(self, name: str, version: str, terms: License) -> Manifest:
+        """All of it, as the bundle says it; the files are still to be named."""
         facts = self.own.facts
         return Manifest(
             name=name,
@@ -67,7 +68,8 @@ class Findings:
             parity=self.verdict.parity(),
             sensitivity=self.sensitivity,
             speed=self.speed,
-            files=files,
+            kept_float=self.kept_float,
+            files={},
             license=terms,
         )
 

@@ -19,7 +19,7 @@ def show_parity(parity: Mapping[str, Parity]) -> None:
     folds = ", ".join(map(str, first.folds))
     table = Table(title=f"against PyTorch in float32: {first.windows} held-out windows of fold {folds}")
     for name in ("graph", "largest Δ logit", "99.9 % of Δ", "same answer", "accuracy", "hostile signals: Δ"):
-        table.add_column(name, justify="left" if name == "graph" else "right")
+        table.add_column(name, justify="left" if name == "graph" else "right", no_wrap=name == "graph")
     for name, found in parity.items():
         points = 100 * (found.accuracy - found.accuracy_float)
         table.add_row(
@@ -62,7 +62,12 @@ def _facts(manifest: Manifest) -> Table:
     table.add_row(
         "confidence",
         f"temperature {calibration.temperature:.3f}; calibration error {100 * summary.ece:.1f} → "
-        f"{100 * summary.ece_calibrated:.1f} %; uncertain below {calibration.reject_below:.3f}",
+        f"{100 * summary.ece_calibrated:.1f} %",
+    )
+    table.add_row(
+        "uncertain",
+        f"below a confidence of {calibration.reject_below:.3f}; above it {100 * calibration.precision:.1f} % are "
+        f"right (wanted {100 * calibration.precision_wanted:g} %), {100 * calibration.coverage:.0f} % are answered",
     )
     table.add_row("license", manifest.license.name)
     table.add_row("exported", f"{manifest.created:%Y-%m-%d %H:%M} UTC, source {manifest.commit}")
@@ -79,7 +84,7 @@ def _speed(manifest: Manifest) -> Table:
 def _files(manifest: Manifest) -> Table:
     table = Table("file", "bytes", "SHA-256")
     for name, file in manifest.files.items():
-        table.add_row(name, f"{file.bytes:,}", file.sha256[:16])
+        table.add_row(name, f"{file.bytes:,}", f"{file.sha256[:16]}…")
     table.add_section()
-    table.add_row("", f"{sum(file.bytes for file in manifest.files.values()):,}", "")
+    table.add_row("total", f"{sum(file.bytes for file in manifest.files.values()):,}", "")
     return table

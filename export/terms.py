@@ -21,7 +21,11 @@ _ESC50 = License(
     commercial_use=False,
     attribution="K. J. Piczak, ESC: Dataset for Environmental Sound Classification, ACM Multimedia 2015",
 )
-_ESC10 = _ESC50.model_copy(update={"name": "CC BY 3.0", "commercial_use": True})
+_ESC10 = License(
+    name="CC BY 3.0",
+    commercial_use=True,
+    attribution=f"ESC-10, the subset of ESC-50 under CC BY 3.0; {_ESC50.attribution}",
+)
 _UNKNOWN = License(name="not stated", commercial_use=None)
 
 

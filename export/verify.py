@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
 from contract.bundle import Bundle, BundleError
+from contract.manifest import metadata_of
 from export.session import Session
 
 _NOT_RUNNABLE = (
@@ -37,6 +38,15 @@ def _try(bundle: Bundle, name: str) -> None:
             raise BundleError(f"{name} answers with shapes {found}, which is not what the manifest says")
         if not (np.isfinite(logits).all() and np.isfinite(embedding).all()):
             raise BundleError(f"{name} answers silence with what is no number: it is broken")
+    _require_agreement(bundle, name)
+
+
+def _require_agreement(bundle: Bundle, name: str) -> None:
+    """The manifest has no checksum of its own, but each graph says the same as it does."""
+    told = {entry.key: entry.value for entry in onnx.load_model(bundle.path(name)).metadata_props}
+    for key, value in metadata_of(bundle.manifest).items():
+        if told.get(key) != value:
+            raise BundleError(f"{name} and the manifest do not agree on {key}: one of them was changed")
 
 
 def _answers(bundle: Bundle, name: str) -> list[tuple[NDArray[Any], NDArray[Any]]]:

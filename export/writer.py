@@ -8,7 +8,7 @@ import onnx
 from contract.bundle import CARD, MANIFEST, REFERENCE, WEIGHTS, Bundle, fingerprint, open_bundle
 from contract.errors import EarshotError
 from contract.files import replacing_folder
-from contract.manifest import File, Manifest
+from contract.manifest import File, Manifest, metadata_of
 from export.card import ATTRIBUTION, model_card
 from export.findings import Findings
 from export.graph import with_metadata
@@ -23,12 +23,12 @@ def write_bundle(
 ) -> Bundle:
     """Write every file and the manifest that accounts for them, and read them back before they take their place."""
     with replacing_folder(folder) as aside:
-        _write_graphs(aside, graphs, _told(name, version, findings, terms))
+        manifest = findings.manifest(name, version, terms.license)
+        _write_graphs(aside, graphs, metadata_of(manifest))
         save_model(aside / WEIGHTS, findings.own.model, findings.own.facts, half=True)
         findings.reference.save(aside / REFERENCE)
         if terms.attribution:
             (aside / ATTRIBUTION).write_text(_attribution(name, terms), encoding="utf-8")
-        manifest = findings.manifest(name, version, terms.license, _files(aside))
         reports = class_reports(findings.verdict.answers, manifest.labels)
         (aside / CARD).write_text(model_card(manifest, reports, terms.sources), encoding="utf-8")
         whole = manifest.model_copy(update={"files": _files(aside)})
@@ -42,25 +42,10 @@ def require_place(folder: Path, replace: bool) -> None:
     """Only a bundle may be replaced, and only if that is asked; other work of a person is never removed."""
     if not folder.exists() and not folder.is_symlink():
         return
-    if not replace:
-        raise EarshotError(f"{folder} is there already: choose another --out, or replace the bundle there by --force")
     if folder.is_symlink() or not (folder / MANIFEST).is_file():
         raise EarshotError(f"{folder} is there and is no bundle: it will not be replaced; choose another --out")
-
-
-def _told(name: str, version: str, findings: Findings, terms: Terms) -> dict[str, str]:
-    """What a graph says of itself, so that its file alone can be used."""
-    facts = findings.own.facts
-    return {
-        "name": name,
-        "version": version,
-        "labels": json.dumps(facts.labels),
-        "sample_rate": str(facts.recipe.audio.sample_rate),
-        "window_samples": str(facts.recipe.audio.window_samples),
-        "temperature": str(findings.calibrated.temperature),
-        "license": terms.license.name,
-        "source": facts.commit,
-    }
+    if not replace:
+        raise EarshotError(f"{folder} is there already: choose another --out, or replace the bundle there by --force")
 
 
 def _write_graphs(aside: Path, graphs: Graphs, told: dict[str, str]) -> None:

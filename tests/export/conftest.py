@@ -86,7 +86,7 @@ def findings_of(own: Witness, *testimonies: Testimony) -> Findings:
     verdict = verdict_of(*(testimonies or (told_by(own),)))
     calibrated = calibrate(verdict, 0.95)
     reference = reference_of(own, SPHERE, verdict, calibrated)
-    return Findings(own, verdict, calibrated, reference, (), Speed(machine="one", rounds=1, rows=()))
+    return Findings(own, verdict, calibrated, reference, (), (), Speed(machine="one", rounds=1, rows=()))
 
 
 def linear_graph(samples: int = SAMPLES, classes: int = CLASSES, width: int = WIDTH) -> onnx.ModelProto:

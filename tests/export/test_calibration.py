@@ -99,9 +99,9 @@ def test_reliability_by_hand() -> None:
 
 
 def test_calibration_is_measured_on_the_fold_that_was_left_out() -> None:
-    """Fold 2 is ten times too sure; the temperature that it is measured with knows nothing of that."""
-    modest, modest_labels = answers(400, 1.0, seed=1)
-    sure, sure_labels = answers(400, 10.0, seed=2)
+    """Fold 1 is thrice too sure, fold 2 five times; the temperature of each knows the other only."""
+    modest, modest_labels = answers(400, 3.0, seed=1)
+    sure, sure_labels = answers(400, 5.0, seed=2)
     folds = np.repeat([1, 2], 400)
     found = calibrate(np.concatenate([modest, sure]), np.concatenate([modest_labels, sure_labels]), folds)
     first, second = found.folds
@@ -111,6 +111,17 @@ def test_calibration_is_measured_on_the_fold_that_was_left_out() -> None:
     assert second.after == reliability(probabilities(sure, second.temperature), sure_labels)
     assert first.temperature > found.temperature > second.temperature
     assert np.array_equal(found.confidence[:400], probabilities(modest, first.temperature).max(1))
+
+
+def test_a_temperature_that_harms_other_folds_is_none() -> None:
+    modest, modest_labels = answers(400, 0.3, seed=1)
+    sure, sure_labels = answers(400, 10.0, seed=2)
+    logits, labels = np.concatenate([modest, sure]), np.concatenate([modest_labels, sure_labels])
+    found = calibrate(logits, labels, np.repeat([1, 2], 400))
+    assert found.temperature == 1
+    assert found.after == found.before
+    assert all(fold.temperature == 1 and fold.after == fold.before for fold in found.folds)
+    assert np.array_equal(found.confidence, probabilities(logits).max(1))
 
 
 def test_sure_models_are_calmed_down() -> None:

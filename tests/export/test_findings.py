@@ -12,7 +12,7 @@ TERMS = License(name="not stated", commercial_use=None)
 
 
 def manifest(findings: Findings) -> Manifest:
-    return findings.manifest("tiny", "1.0.0", TERMS, {})
+    return findings.manifest("tiny", "1.0.0", TERMS)
 
 
 @pytest.fixture(scope="module")

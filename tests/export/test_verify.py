@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -9,8 +10,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from contract.bundle import Bundle, BundleError, fingerprint
-from contract.manifest import Manifest
-from export.graph import taking_pcm16
+from contract.manifest import Manifest, metadata_of
+from export.graph import taking_pcm16, with_metadata
 from export.verify import try_graphs
 from tests.contract.manifests import smallest_manifest
 from tests.export.conftest import linear_graph
@@ -20,7 +21,15 @@ SAMPLES, CLASSES, WIDTH = 100, 2, 8
 
 def graph() -> onnx.ModelProto:
     """What a bundle promises, and no more."""
-    return linear_graph(SAMPLES, CLASSES, WIDTH)
+    return with_metadata(linear_graph(SAMPLES, CLASSES, WIDTH), metadata_of(Manifest.model_validate(content())))
+
+
+def content() -> dict[str, Any]:
+    """Of a manifest to which this graph belongs."""
+    told = smallest_manifest()
+    told["audio"]["window_samples"] = SAMPLES
+    told["model"]["embedding"] = WIDTH
+    return told
 
 
 def bundle_of(folder: Path, **graphs: bytes) -> Bundle:
@@ -28,11 +37,8 @@ def bundle_of(folder: Path, **graphs: bytes) -> Bundle:
     for name, written in graphs.items():
         (folder / f"{name}.onnx").write_bytes(written)
     (folder / "card.md").write_text("# tiny")
-    content = smallest_manifest()
-    content["audio"]["window_samples"] = SAMPLES
-    content["model"]["embedding"] = WIDTH
-    content["files"] = {path.name: fingerprint(path).model_dump() for path in sorted(folder.iterdir())}
-    return Bundle(folder, Manifest.model_validate(content))
+    files = {path.name: fingerprint(path).model_dump() for path in sorted(folder.iterdir())}
+    return Bundle(folder, Manifest.model_validate(content() | {"files": files}))
 
 
 def refused(folder: Path, content: bytes) -> str:
@@ -49,6 +55,17 @@ def test_all_graphs_of_a_good_bundle_are_named(tmp_path: Path) -> None:
     content, pcm16 = graph().SerializeToString(), taking_pcm16(graph()).SerializeToString()
     tried = try_graphs(bundle_of(tmp_path, model=content, half=content, pcm16=pcm16))
     assert sorted(tried) == ["half.onnx", "model.onnx", "pcm16.onnx"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"labels": ["rain", "dog"]}, {"version": "2"}, {"audio": {"sample_rate": 44100, "window_samples": SAMPLES}}],
+)
+def test_a_manifest_that_says_otherwise_than_its_graphs_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    whole = bundle_of(tmp_path, model=graph().SerializeToString())
+    changed = Manifest.model_validate(whole.manifest.model_dump() | change)
+    with pytest.raises(BundleError, match=r"model\.onnx and the manifest do not agree on"):
+        try_graphs(Bundle(tmp_path, changed))
 
 
 def other_input_name(model: onnx.ModelProto) -> None:

@@ -103,6 +103,7 @@ def test_its_graphs_say_what_they_are(bundle: Bundle) -> None:
         "sample_rate": "16000",
         "window_samples": str(SAMPLES),
         "temperature": str(bundle.manifest.calibration.temperature),
+        "reject_below": str(bundle.manifest.calibration.reject_below),
         "license": "CC BY 3.0",
         "source": "abc",
     }
@@ -131,7 +132,7 @@ def test_whom_sounds_are_owed_to_stands_in_a_file_of_its_own(bundle: Bundle) -> 
         "- 1-100032-A-0: rose_bark.wav by nfrae [CC0]\n- 1-17367-A-10: door.wav by cognito perceptu [CC-BY]\n"
     )
     card = bundle.path("card.md").read_text()
-    assert "1 × CC0, 1 × CC-BY; by whom stands in [ATTRIBUTION.md](ATTRIBUTION.md)." in card
+    assert "1 × CC0, 1 × CC-BY; by whom, and under what terms, stands in [ATTRIBUTION.md](ATTRIBUTION.md)." in card
 
 
 def test_the_manifest_is_the_one_that_is_told_and_can_be_read_by_a_person(bundle: Bundle) -> None:
