@@ -100,8 +100,8 @@ def export(
     calibration = bundle.manifest.calibration
     if calibration.precision < calibration.precision_wanted:
         note(
-            f"no confidence makes {calibration.precision_wanted:.0%} of the answers right; "
-            f"{calibration.precision:.0%} is the best: do not trust an answer further because it is not called uncertain"
+            f"no confidence makes {calibration.precision_wanted:.0%} of the answers right, "
+            f"{calibration.precision:.0%} is the best: what is not called uncertain deserves no more trust than that"
         )
     if calibration.windows < _FEW_WINDOWS:
         note(f"{calibration.windows} held-out windows only: accuracy, temperature and thresholds mean little")
