@@ -4,6 +4,7 @@ Loading an engine needs a GPU; that is `make gpu-check`.
 """
 
 import _thread
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -193,6 +194,15 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     return lines
 
 
+@pytest.fixture
+def heard_ctrl_c() -> Iterator[None]:
+    """As at a terminal; a shell lets what it starts in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard_ctrl_c")
 def test_ctrl_c_ends_the_build(tiny: bytes, logged: list[tuple[str, str]]) -> None:
     """The interrupt arrives as a signal would; the builder is left only after it has stopped."""
 
