@@ -73,6 +73,11 @@ class Calibration(_Part):
     """How many held-out windows this was measured on."""
     folds: tuple[int, ...]
 
+    @property
+    def is_reached(self) -> bool:
+        """Whether the precision that was wanted could be had; else the threshold is the one that gives the best."""
+        return self.precision >= self.precision_wanted
+
 
 class Novelty(_Part):
     """When a sound is unlike all that was learned from; `reference.npz` holds what the distance is measured to."""

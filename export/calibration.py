@@ -59,8 +59,11 @@ class RejectThreshold:
     wanted: float
     coverage: float
     """Share of all answers at or above it."""
-    reached: bool
-    """Where no threshold gives the precision that is wanted, this is the one that gives the best."""
+
+    @property
+    def reached(self) -> bool:
+        """Where no threshold gives the precision that is wanted, this is the one that gives the best."""
+        return self.precision >= self.wanted
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,6 @@ def reject_threshold(
         float(reached_by[chosen]),
         precision,
         float((kept[chosen] + 1) / total),
-        bool(len(enough)),
     )
 
 

@@ -100,7 +100,7 @@ def _confidence(manifest: Manifest) -> str:
     others = "the other folds" if len(calibration.folds) > 1 else "other parts of the fold"
     beyond = ", ".join(f"{100 * share:.1f}" for share in novelty.flagged.values())
     flagged = f"; beyond it, fold by fold: {beyond} %" if len(novelty.flagged) > 1 else ""
-    reach = "" if calibration.precision >= calibration.precision_wanted else ", the best that could be reached"
+    reach = "" if calibration.is_reached else ", the best that could be reached"
     return (
         "## Confidence\n\n"
         f"Logits are divided by a temperature of {calibration.temperature:.3f}. Expected calibration error on "

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from contract.errors import EarshotError
+from training.commands import EXIT_INTERRUPTED
 from training.data.commands import CacheOption, DataOption
 
-_EXIT_INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 _FEW_WINDOWS = 100  # with which an accuracy is known to about ten points
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 BundleArgument = Annotated[str, typer.Argument(help="A bundle's folder, or the name of one that comes with Earshot.")]
@@ -95,10 +95,10 @@ def export(
         raise
     except KeyboardInterrupt:
         typer.echo("stopped; nothing was written", err=True)
-        raise typer.Exit(_EXIT_INTERRUPTED) from None
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     show_bundle(bundle)
     calibration = bundle.manifest.calibration
-    if calibration.precision < calibration.precision_wanted:
+    if not calibration.is_reached:
         note(
             f"no confidence makes {calibration.precision_wanted:.0%} of the answers right, "
             f"{calibration.precision:.0%} is the best: what is not called uncertain deserves no more trust than that"
@@ -157,8 +157,8 @@ def engine(
     A kept engine fits one graph, one GPU and one version of TensorRT; when any of them changes it is built anew.
     """
     from contract.bundle import find_bundle, open_bundle
-    from export.engines import by_tenths, make_engine, profiles_of
-    from training.console import note, stages
+    from export.engines import make_engine, profiles_of
+    from training.console import by_tenths, note, stages
 
     opened, profiles = open_bundle(find_bundle(bundle)), profiles_of(batches)
     with stages() as say:

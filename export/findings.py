@@ -26,8 +26,9 @@ from export import calibration
 from export.calibration import Calibration as Calibrated
 from export.calibration import reliability
 from export.evidence import Witness
-from export.pruning import operations, unpruned
+from export.pruning import unpruned
 from export.testimony import Testimony, Verdict
+from training.checkpoint import operations
 from training.provenance import source_commit
 
 

@@ -15,12 +15,11 @@ import torch
 from torch import Tensor
 
 from contract.errors import EarshotError
-from training.checkpoint import MODEL_FILE, ModelFacts, build_classifier, load_model, save_model
-from training.frontend import build_frontend
+from training.checkpoint import MODEL_FILE, ModelFacts, build_classifier, load_model, operations, save_model
 from training.loop import Run, pictures_of
 from training.losses import loss_of, targets_of
 from training.material import Material, WindowSet
-from training.model import AudioResNet, Block, Classifier, multiply_accumulates
+from training.model import Block, Classifier
 from training.observers import Observer
 from training.pipeline import Pipeline
 from training.recipe import Recipe
@@ -44,15 +43,6 @@ class _Cut:
     operations: int
     cost: float
     """What the cut is estimated to cost for each operation that it saves: see `importances`."""
-
-
-def operations(recipe: Recipe, classes: int) -> int:
-    """Multiply-accumulates of the network for one window; those of the front end are not counted."""
-    frontend = build_frontend(recipe.front_end, recipe.audio.sample_rate)
-    picture = frontend(torch.zeros(1, recipe.audio.window_samples)).to("meta")
-    with torch.device("meta"):  # shapes without numbers: nothing is computed
-        network = AudioResNet(recipe.model, classes).eval()
-    return multiply_accumulates(network, picture)
 
 
 def unpruned(recipe: Recipe) -> Recipe:

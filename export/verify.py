@@ -29,7 +29,8 @@ def try_graphs(bundle: Bundle) -> list[str]:
 
 def _try(bundle: Bundle, name: str) -> None:
     try:
-        answers = _answers(bundle, name)
+        graph = onnx.load_model(bundle.path(name))
+        answers = _answers(graph, bundle.manifest.audio.window_samples)
     except _NOT_RUNNABLE as error:
         raise BundleError(f"{name} does not run: {str(error).strip().splitlines()[0]}") from error
     for batch, (logits, embedding) in zip(_BATCHES, answers, strict=True):
@@ -38,24 +39,23 @@ def _try(bundle: Bundle, name: str) -> None:
             raise BundleError(f"{name} answers with shapes {found}, which is not what the manifest says")
         if not (np.isfinite(logits).all() and np.isfinite(embedding).all()):
             raise BundleError(f"{name} answers silence with what is no number: it is broken")
-    _require_agreement(bundle, name)
+    _require_agreement(bundle, name, graph)
 
 
-def _require_agreement(bundle: Bundle, name: str) -> None:
+def _require_agreement(bundle: Bundle, name: str, graph: onnx.ModelProto) -> None:
     """The manifest has no checksum of its own, but each graph says the same as it does."""
-    told = {entry.key: entry.value for entry in onnx.load_model(bundle.path(name)).metadata_props}
+    told = {entry.key: entry.value for entry in graph.metadata_props}
     for key, value in metadata_of(bundle.manifest).items():
         if told.get(key) != value:
             raise BundleError(f"{name} and the manifest do not agree on {key}: one of them was changed")
 
 
-def _answers(bundle: Bundle, name: str) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+def _answers(graph: onnx.ModelProto, samples: int) -> list[tuple[NDArray[Any], NDArray[Any]]]:
     """To silence, in batches."""
-    graph = onnx.load_model(bundle.path(name))
     onnx.checker.check_model(graph)
     takes = [value.type.tensor_type.elem_type for value in graph.graph.input]
     if not takes or not takes[0]:
         raise ValueError("it takes no tensor")
     kind = onnx.helper.tensor_dtype_to_np_dtype(takes[0])
     session = Session(graph)
-    return [session(np.zeros((batch, bundle.manifest.audio.window_samples), kind)) for batch in _BATCHES]
+    return [session(np.zeros((batch, samples), kind)) for batch in _BATCHES]

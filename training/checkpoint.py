@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -19,7 +20,7 @@ from contract.bundle import WEIGHTS
 from contract.errors import EarshotError
 from contract.files import replacing
 from training.frontend import build_frontend
-from training.model import AudioResNet, Classifier
+from training.model import AudioResNet, Classifier, multiply_accumulates
 from training.precision import Precision
 from training.recipe import Recipe
 
@@ -85,6 +86,15 @@ def build_classifier(recipe: Recipe, classes: int) -> Classifier:
     """The untrained model that a recipe describes."""
     frontend = build_frontend(recipe.front_end, recipe.audio.sample_rate)
     return Classifier(frontend, AudioResNet(recipe.model, classes))
+
+
+def operations(recipe: Recipe, classes: int) -> int:
+    """Multiply-accumulates of the network for one window; those of the front end are not counted."""
+    frontend = build_frontend(recipe.front_end, recipe.audio.sample_rate)
+    picture = frontend(torch.zeros(1, recipe.audio.window_samples)).to("meta")
+    with torch.device("meta"):  # shapes without numbers: nothing is computed
+        network = AudioResNet(recipe.model, classes).eval()
+    return multiply_accumulates(network, picture)
 
 
 def model_file(place: Path) -> Path:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from training.recipe import Recipe
 
 _DEFAULT_RECIPE = "esc50-resnet"
-_EXIT_INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
+EXIT_INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 
 RecipeArgument = Annotated[str, typer.Argument(help="A recipe's name (see `earshot recipes`) or .toml file.")]
 SetOption = Annotated[
@@ -256,7 +256,7 @@ def _stopping_politely(how_to_go_on: str) -> Iterator[Callable[[], bool]]:
         yield asked.is_set
     except Interrupted:
         typer.echo(f"stopped and saved; {how_to_go_on}", err=True)
-        raise typer.Exit(_EXIT_INTERRUPTED) from None
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

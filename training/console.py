@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-import torch
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -19,9 +18,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from training.checkpoint import operations
 from training.data.progress import Progress as Report
 from training.loop import Run
-from training.model import multiply_accumulates
 from training.observers import Look, Observer, StepReport
 
 console = Console(highlight=False, markup=False)  # names of files and classes are no markup
@@ -51,13 +50,11 @@ class ConsoleObserver(Observer):
         for remark in material.notes:
             note(remark)
         parameters = sum(p.numel() for p in run.model.parameters())
-        asked = run.average.module  # the model itself would take the silence below for a batch to learn from
-        silence = torch.zeros(1, run.recipe.audio.window_samples, device=run.device)
-        operations = multiply_accumulates(asked.network, asked.frontend(silence))
+        classes = len(material.dataset.labels)
         console.print(
             f"{self._title}: {len(material.train)} windows to learn from, {len(material.held_out)} held out, "
-            f"{len(material.dataset.labels)} classes; {parameters / 1e6:.2f} M parameters, "
-            f"{operations / 1e9:.2f} GMAC, {run.precision} on {run.device.type}"
+            f"{classes} classes; {parameters / 1e6:.2f} M parameters, "
+            f"{operations(run.recipe, classes) / 1e9:.2f} GMAC, {run.precision} on {run.device.type}"
         )
         self._per_epoch = run.pipeline.steps_per_epoch
         self._task = self._progress.add_task("steps", total=run.total_steps, completed=run.step, state="")
@@ -106,6 +103,19 @@ def stages() -> Iterator[Callable[[str], None]]:
         return
     with console.status("") as status:
         yield status.update
+
+
+def by_tenths(say: Callable[[str], None]) -> Callable[[str, int, int], None]:
+    """Say each phase of some work, and each tenth of it: where nobody looks, what is said stays as a line."""
+    told: dict[str, int] = {}
+
+    def progress(phase: str, done: int, total: int) -> None:
+        tenths = 10 * done // total if total else 10
+        if told.get(phase) != tenths:
+            told[phase] = tenths
+            say(f"{phase}: {10 * tenths} %")
+
+    return progress
 
 
 @contextmanager

@@ -48,9 +48,8 @@ class BasesPower(nn.Module):
         self.n_fft, self.hop, self.bins = n_fft, hop, n_fft // 2 + 1
         height, width = _factors(n_fft)
         turns = torch.arange(height)
-        coarse = _angles(torch.outer(turns, turns), height).reshape(
-            1, height, height, 1
-        )  # the same every `height` bins
+        coarse = _angles(torch.outer(turns, turns), height)  # the same every `height` bins
+        coarse = coarse.reshape(1, height, height, 1)
         bins = torch.arange(math.ceil(self.bins / height) * height)
         fine = _angles(torch.outer(bins, torch.arange(width)), n_fft).reshape(-1, height, 1, width)
         _keep(self, window=_hann(n_fft), coarse_cos=coarse.cos(), coarse_sin=coarse.sin())

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from export.pruning import PruningError, fine_tune, importances, operations, prune
+from export.pruning import PruningError, fine_tune, importances, prune
 from tests.training.conftest import TINY
-from training.checkpoint import MODEL_FILE, ModelFacts, build_classifier, load_model, save_model
+from training.checkpoint import MODEL_FILE, ModelFacts, build_classifier, load_model, operations, save_model
 from training.evaluation import predict
 from training.loop import Run
 from training.material import Material, Sounds, load_sounds
