@@ -157,8 +157,8 @@ def engine(
     A kept engine fits one graph, one GPU and one version of TensorRT; when any of them changes it is built anew.
     """
     from contract.bundle import find_bundle, open_bundle
-    from export.engines import make_engine, profiles_of
-    from training.console import by_tenths, note, stages
+    from export.engines import by_tenths, make_engine, profiles_of
+    from training.console import note, stages
 
     opened, profiles = open_bundle(find_bundle(bundle)), profiles_of(batches)
     with stages() as say:

@@ -37,7 +37,6 @@ from export.testimony import (
 )
 from export.writer import write_bundle
 from training.checkpoint import build_classifier, load_model, with_half_weights
-from training.console import by_tenths
 from training.data.cache import FULL_SCALE
 from training.loop import Run
 from training.material import Sounds
@@ -45,6 +44,7 @@ from training.observers import Observer, StepReport
 
 _CALIBRATED_ON = 256  # training windows: see docs/export.md
 _BATCH = 16
+_TENTHS = 10
 _PROBED_ON = 64  # windows for each layer of the report on sensitivity
 
 
@@ -52,7 +52,7 @@ class _Saying(Observer):
     """Tells how far the tuning of a pruned model is."""
 
     def __init__(self, what: str, say: Say) -> None:
-        self._what, self._progress = what, by_tenths(say)
+        self._what, self._say = what, say
 
     def started(self, run: Run) -> None:
         """Count its steps."""
@@ -60,7 +60,8 @@ class _Saying(Observer):
 
     def stepped(self, report: StepReport) -> None:
         """Say each whole tenth."""
-        self._progress(self._what, report.step, self._steps)
+        if report.step * _TENTHS % self._steps < _TENTHS:
+            self._say(f"{self._what}, {report.step} of {self._steps} steps")
 
 
 @dataclass(frozen=True)

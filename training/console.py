@@ -105,19 +105,6 @@ def stages() -> Iterator[Callable[[str], None]]:
         yield status.update
 
 
-def by_tenths(say: Callable[[str], None]) -> Callable[[str, int, int], None]:
-    """Say each phase of some work, and each tenth of it: where nobody looks, what is said stays as a line."""
-    told: dict[str, int] = {}
-
-    def progress(phase: str, done: int, total: int) -> None:
-        tenths = 10 * done // total if total else 10
-        if told.get(phase) != tenths:
-            told[phase] = tenths
-            say(f"{phase}: {10 * tenths} %")
-
-    return progress
-
-
 @contextmanager
 def _bar(what: str, *columns: ProgressColumn) -> Iterator[Report]:
     progress = Progress(TextColumn(what), BarColumn(), *columns, TimeRemainingColumn(), console=console)

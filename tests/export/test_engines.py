@@ -15,11 +15,10 @@ from contract.engine_file import Profile, engine_folder
 from contract.errors import EarshotError
 from export import engines
 from export.commands import engine
-from export.engines import PROFILES, UnavailableError, make_engine, profiles_of
+from export.engines import PROFILES, UnavailableError, by_tenths, make_engine, profiles_of
 from export.graph import half_graph
 from tests.training.conftest import TINY
 from training.checkpoint import build_classifier
-from training.console import by_tenths
 
 
 class OneGraph:
