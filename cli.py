@@ -7,14 +7,16 @@ from rich.console import Console
 
 from contract.errors import EarshotError
 from export.commands import add_export_commands
+from service.commands import add_service_commands
 from training.commands import add_training_commands
 
 _EXTRA_OF = {"torch": "train", "torchaudio": "train", "safetensors": "train", "tensorboard": "train",
              "matplotlib": "train", "pyarrow": "train", "onnx": "export", "onnxscript": "export",
-             "onnxruntime": "export"}  # fmt: skip
+             "onnxruntime": "serve", "fastapi": "serve", "uvicorn": "serve", "uvloop": "serve", "httptools": "serve",
+             "prometheus_client": "serve", "python_multipart": "serve", "websockets": "serve"}  # fmt: skip
 
 app = typer.Typer(
-    help="Earshot hears a sound and says what it is. These are the commands that train, judge and export its models.",
+    help="Earshot hears a sound and says what it is. These are the commands that train, judge, export and serve its models.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -22,6 +24,7 @@ app = typer.Typer(
 )
 add_training_commands(app)
 add_export_commands(app)
+add_service_commands(app)
 
 
 def main() -> None:

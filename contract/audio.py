@@ -13,6 +13,7 @@ and so is an MP3, AAC or WebM without a length: these are heard to where they en
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soxr
@@ -29,13 +30,15 @@ from contract.audio_types import (
     TruncatedAudio,
     UndecodableAudio,
 )
-from contract.readers import open_audio, read_info
+from contract.containers import wav_layout
+from contract.readers import is_plain_pcm16, open_audio, read_info
 
 __all__ = [
     "AudioError",
     "AudioInfo",
     "AudioTooLarge",
     "AudioTooLong",
+    "Decoded",
     "DecoderMissing",
     "EmptyAudio",
     "Limits",
@@ -43,7 +46,9 @@ __all__ = [
     "UndecodableAudio",
     "Waveform",
     "decode",
+    "decode_whole",
     "fit",
+    "is_plain",
     "probe",
 ]
 
@@ -56,6 +61,13 @@ RESAMPLER_QUALITY = "HQ"
 DEFAULT_LIMITS = Limits()
 
 
+class Decoded(NamedTuple):
+    """A waveform at the rate that was asked for, and what it was made of."""
+
+    waveform: Waveform
+    info: AudioInfo
+
+
 def probe(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> AudioInfo:
     """Read the header only. Of the limits, the size in bytes is checked."""
     return read_info(_read(source, limits))
@@ -66,16 +78,28 @@ def decode(source: Source, sample_rate: int, *, limits: Limits = DEFAULT_LIMITS)
 
     Raises an AudioError for what is in the file, an OSError for a path that cannot be read.
     """
+    return decode_whole(source, sample_rate, limits=limits).waveform
+
+
+def decode_whole(source: Source, sample_rate: int, *, limits: Limits = DEFAULT_LIMITS) -> Decoded:
+    """The same, with what the header said."""
     if sample_rate < 1:
         raise ValueError(f"sample_rate must be positive, not {sample_rate}")
     with open_audio(_read(source, limits), limits.max_seconds) as reader:
         _check_header(reader.info, limits)
         native = _bounded(map(_mono, reader.blocks), reader.info.sample_rate, limits)
         parts = list(_resampled(native, reader.info.sample_rate, sample_rate))
+        info = reader.info
     waveform = parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, np.float32), *parts])
     if not waveform.size:
         raise UndecodableAudio("The audio holds no sound: it has no samples.")
-    return np.ascontiguousarray(waveform)
+    return Decoded(np.ascontiguousarray(waveform), info)
+
+
+def is_plain(data: bytes, sample_rate: int) -> bool:
+    """Whether to decode this is one multiplication: 16-bit WAV, mono, at the rate that is wanted."""
+    layout = wav_layout(data)
+    return layout is not None and is_plain_pcm16(layout) and (layout.channels, layout.sample_rate) == (1, sample_rate)
 
 
 def fit(waveform: Waveform, samples: int) -> Waveform:

@@ -1,5 +1,9 @@
-"""The one ancestor of everything that can go wrong for a user and that a user can mend."""
+"""The one ancestor of everything that can go wrong for a user and that a user can mend, and its mildest heir."""
 
 
 class EarshotError(ValueError):
     """Its message is for a person: what is wrong, where, and what to do. Shown without a stack trace."""
+
+
+class UnavailableError(EarshotError):
+    """An engine that a machine may do without: its library is not installed, or not made for its GPU."""

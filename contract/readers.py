@@ -54,7 +54,7 @@ def open_audio(data: bytes, max_seconds: float) -> Iterator[Reader]:
             yield Reader(stream.info, _ffmpeg_blocks(stream))
         return
     layout = wav_layout(data) if container.name == "WAV" else None
-    if layout is not None and _is_plain_pcm16(layout):
+    if layout is not None and is_plain_pcm16(layout):
         yield _read_pcm16(data, layout)
         return
     with _open_soundfile(data) as file:
@@ -96,7 +96,8 @@ def _recognised(data: bytes) -> Container:
     return container
 
 
-def _is_plain_pcm16(layout: WavLayout) -> bool:
+def is_plain_pcm16(layout: WavLayout) -> bool:
+    """Whether numpy alone can read these samples."""
     return (
         (layout.encoding, layout.bits, layout.frame_bytes) == (PCM, 16, 2 * layout.channels)
         and layout.channels > 0

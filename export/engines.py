@@ -1,73 +1,18 @@
-"""The TensorRT engine of a bundle for one GPU: built once, kept outside of the bundle, rebuilt when it is stale."""
+"""What the command line needs to make the TensorRT engine of a bundle: options, the GPU that is meant, progress."""
 
 from collections.abc import Callable, Sequence
-from importlib import import_module
-from importlib.util import find_spec
 from types import ModuleType
 
 from contract.bundle import HALF_GRAPH, Bundle
-from contract.engine_file import Note, Profile, ReadyEngine, engine_folder, engine_for
+from contract.engine_file import Note, Profile, ReadyEngine
 from contract.errors import EarshotError
-from export.tensorrt import BuildProgress, build_engine, builds_for, engine_key
-
-PROPER_NAMES = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT for RTX"}
-PROFILES = (Profile(1, 1, 1), Profile(2, 8, 32))
-"""A lone window is the common case and gets kernels of its own."""
-_NO_LIBRARY = "no TensorRT is installed here: on a machine with an NVIDIA GPU, pip install 'earshot[gpu]'"
-
-
-class UnavailableError(EarshotError):
-    """An engine that a machine may do without: its library is not installed, or not made for its GPU."""
-
-
-def find_library() -> ModuleType | None:
-    """Native TensorRT, or else TensorRT for RTX, or neither."""
-    for name in PROPER_NAMES:
-        try:
-            return import_module(name)
-        except (ImportError, OSError):  # OSError: the package is there, its libraries are not
-            continue
-    return None
-
-
-def no_library() -> EarshotError:
-    """Why none was found: a machine may do without what is not installed, but not without what is broken."""
-    for name in PROPER_NAMES:
-        if find_spec(name):
-            return EarshotError(f"{name} is installed, but does not load: python -c 'import {name}' says why")
-    return UnavailableError(_NO_LIBRARY)
+from contract.tensorrt import BuildProgress, builds_for
+from contract.tensorrt_kept import PROFILES, PROPER_NAMES, find_library, kept_engine, no_library
 
 
 def profiles_of(words: Sequence[str] | None) -> tuple[Profile, ...]:
     """Ranges of batch sizes, each as in 2:8:32; by default one for a lone window and one for a full house."""
     return tuple(_profile(word) for word in words) if words else PROFILES
-
-
-def kept_engine(
-    trt: ModuleType,
-    onnx_bytes: bytes,
-    profiles: tuple[Profile, ...],
-    capability: tuple[int, int],
-    gpu: str,
-    note: Note,
-    progress: BuildProgress = lambda *_: None,
-) -> ReadyEngine:
-    """The engine for this graph on this GPU, kept from last time or built now."""
-    key, folder = engine_key(trt, onnx_bytes, profiles, capability, gpu), engine_folder()
-
-    def build() -> bytes:
-        note(f"{folder / key.file_name} is being built: a minute or so, once for this GPU")
-        return build_engine(
-            trt,
-            onnx_bytes,
-            profiles,
-            compute_capability=_target(trt, capability),
-            timing_cache=folder / f"{key.library}-{key.library_version}-{key.architecture}.timings",
-            progress=progress,
-            note=note,
-        )
-
-    return engine_for(key, folder, build, note)
 
 
 def make_engine(
@@ -122,8 +67,3 @@ def _capability(named: str, trt: ModuleType) -> tuple[int, int]:
             "not here: build on the machine that will run it"
         )
     return capability
-
-
-def _target(trt: ModuleType, capability: tuple[int, int]) -> tuple[int, int] | None:
-    """Native TensorRT builds for the GPU that is there; TensorRT for RTX for one that is named, if it knows it."""
-    return capability if trt.__name__ != "tensorrt" and builds_for(trt, capability) else None

@@ -4,50 +4,29 @@ Input `waveform` [batch, samples] as float32 between −1 and 1; outputs `logits
 [batch, width], float32 in every precision. Opset 18, standard operators only, any batch size.
 """
 
-import copy
 import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
-from typing import TypeVar
 
 import numpy as np
 import onnx
 import onnxscript.optimizer
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch import nn
 
 from contract.bundle import INPUT, OUTPUTS
 from training.data.cache import FULL_SCALE
-from training.model import Classifier, Output
+from training.half import HalfClassifier, fold_batch_norms
+from training.model import Classifier
 
 OPSET = 18  # the oldest that the exporter writes: what runs it is everywhere
 
-_Network = TypeVar("_Network", bound=nn.Module)
 _BATCH = torch.export.Dim("batch", min=1)
 _EXAMPLES = 2  # a batch of one would be taken for a constant
 _WORTH_PACKING = 1024  # elements; smaller tensors stay readable
 _LARGEST_FOLDED = 65536  # elements: larger constants are cheaper to compute at load than to carry in the file
-
-
-class HalfClassifier(nn.Module):
-    """The front end in float32, the network in float16 between two casts: what a GPU runs fastest.
-
-    Half precision in the front end would cost up to 16 dB on steep spectra.
-    """
-
-    def __init__(self, model: Classifier) -> None:
-        super().__init__()
-        self.frontend = model.frontend
-        self.network = fold_batch_norms(model.network).half()
-
-    def forward(self, waveform: Tensor) -> Output:
-        """[B, N] → scores and embedding, float32."""
-        logits, embedding = self.network(self.frontend(waveform).half())
-        return Output(logits.float(), embedding.float())
 
 
 def float_graph(model: Classifier, window_samples: int) -> onnx.ModelProto:
@@ -67,18 +46,6 @@ def folded_graph(model: Classifier, window_samples: int) -> onnx.ModelProto:
 def half_graph(model: Classifier, window_samples: int) -> onnx.ModelProto:
     """The network in float16, in the form that is fastest on a GPU: the source of a TensorRT engine."""
     return _graph(HalfClassifier(Classifier(model.frontend.exportable("gpu"), model.network)), window_samples)
-
-
-def fold_batch_norms(network: _Network) -> _Network:
-    """A copy in which each convolution has taken in the batch norm behind it; rounded once, in float32."""
-    folded = copy.deepcopy(network).eval()
-    for parent in list(folded.modules()):
-        children = list(parent.named_children())
-        for (name, layer), (norm_name, norm) in pairwise(children):
-            if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                setattr(parent, name, fuse_conv_bn_eval(layer, norm))
-                setattr(parent, norm_name, nn.Identity())
-    return folded
 
 
 def taking_pcm16(graph: onnx.ModelProto) -> onnx.ModelProto:

@@ -11,14 +11,16 @@ import torch
 
 from contract.bundle import HALF_GRAPH
 from contract.files import replacing
-from export.engines import find_library
+from contract.tensorrt_kept import find_library
+from contract.tensorrt_plan import Plan
 from export.gpu.engines import Candidate, onnx_candidate, tensorrt_candidates, torch_candidates
 from export.gpu.measure import Column, Material, load_material, measure
-from export.gpu.plans import Plan, plan_for
+from export.gpu.plans import plan_for
 from export.gpu.report import as_json, machine_facts, show
 from export.graph import half_graph
 from training.checkpoint import load_model, model_file
 from training.console import console, counting, note
+from training.device_session import without_tf32
 from training.model import Classifier
 
 Graph = Callable[[], onnx.ModelProto]
@@ -26,7 +28,7 @@ Graph = Callable[[], onnx.ModelProto]
 
 def check(source: Path, clips: Path, device: torch.device, runs: int, compiled: bool, out: Path | None) -> bool:
     """Measure every engine for this bundle, run or checkpoint on this device; whether all is within limits."""
-    _without_tf32()
+    without_tf32()
     model, facts = load_model(model_file(source))
     audio = facts.recipe.audio
     material = load_material(model, clips, audio.sample_rate, audio.window_samples)
@@ -70,10 +72,3 @@ def _measured(engines: list[Candidate], material: Material, runs: int) -> list[C
             columns.append(measure(engine, material, runs))
         report(len(engines), len(engines))
     return columns
-
-
-def _without_tf32() -> None:
-    """It is up to 16 dB off on steep spectra. Kernels are chosen by trying: shapes do not change here."""
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.benchmark = True

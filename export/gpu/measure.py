@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from contract.audio import decode, fit
 from contract.bundle import HALF_GRAPH
-from contract.errors import EarshotError
-from export.engines import UnavailableError
+from contract.errors import EarshotError, UnavailableError
 from export.gpu.engines import Candidate, Engine, Session
 from export.hostile import signals
 from export.parity import HOSTILE_LIMITS, LIMITS, Comparison, Limits, Logits, ParityError, compare
@@ -117,7 +116,7 @@ def answers(engine: Engine, waves: Waves, dtype: torch.dtype) -> Logits:
     for start in range(0, len(waves), _PARITY_BATCH):
         part = waves[start : start + _PARITY_BATCH]
         fill(session, part)
-        parts.append(session.run()[: len(part)].numpy().copy())
+        parts.append(session.run()[0][: len(part)].numpy().copy())
     return np.concatenate(parts)
 
 

@@ -15,7 +15,7 @@ from contract.engine_file import EngineKey, Profile
 from export import engines
 from export.engines import PROFILES, UnavailableError, find_library
 from export.gpu.plans import Plan, PlanError, plan_for, profile_for
-from export.tensorrt import engine_key
+from contract.tensorrt import engine_key
 
 trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed: pip install 'earshot[dev]'")
 CPU = torch.device("cpu")

@@ -17,7 +17,7 @@ from export.gpu.engines import Candidate, TorchEngine, onnx_candidate, tensorrt_
 from export.gpu.measure import Column, Material, Sounds, measure
 from export.gpu.plans import Plan, PlanError
 from export.gpu.report import machine_facts, show
-from export.tensorrt import EngineBuildError
+from contract.tensorrt import EngineBuildError
 
 ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")

@@ -143,7 +143,7 @@ def test_the_bases_are_worked_out_at_load(tmp_path: Path) -> None:
 def test_tensorrt_keeps_the_bases_in_its_engine() -> None:
     trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed: pip install 'earshot[dev]'")
     from contract.engine_file import Profile
-    from export.tensorrt import build_engine
+    from contract.tensorrt import build_engine
 
     graph = exported(EXPORTED, "gpu")
     bases = 2 * (EXPORTED.n_fft // 2 + 1) * EXPORTED.n_fft * 4

@@ -21,9 +21,9 @@ from onnx import TensorProto, helper
 
 from contract.engine_file import Profile, engine_for
 from contract.errors import EarshotError
-from export import tensorrt
+from contract import tensorrt
 from export.graph import half_graph, taking_pcm16
-from export.tensorrt import EngineBuildError, build_engine, configure, engine_key, parse
+from contract.tensorrt import EngineBuildError, build_engine, configure, engine_key, parse
 from tests.training.conftest import TINY
 from training.checkpoint import build_classifier, load_model
 

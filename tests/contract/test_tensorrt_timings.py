@@ -11,7 +11,7 @@ import pytest
 
 from contract.engine_file import Profile
 from export.graph import half_graph
-from export.tensorrt import build_engine
+from contract.tensorrt import build_engine
 from tests.training.conftest import TINY
 from training.checkpoint import build_classifier
 

@@ -1,0 +1,105 @@
+"""Puts verdicts into the words of the HTTP contract."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.audio import Decoded
+from service.judge import Row, Verdict
+from service.model import ServedModel
+from service.schemas import AudioFacts, Classification, ModelUsed, Novelty, Prediction, Stretch, Timings
+from service.serving import Serving
+from service.trace import Trace
+from service.windows import Window
+
+DIGITS = 6
+"""Of a confidence: more would pretend to know."""
+
+
+class Asked(NamedTuple):
+    """What the client wants to be told."""
+
+    top_k: int
+    among: NDArray[np.intp] | None = None
+
+
+def classification(
+    asked: Asked, serving: Serving, decoded: Decoded, windows: list[Window], rows: list[Row], trace: Trace
+) -> Classification:
+    """The whole answer. Built without validation: every part of it is ours."""
+    model = serving.model
+    verdict = serving.judge.verdict(rows, asked.top_k, asked.among)
+    return Classification.model_construct(
+        predictions=predictions(model, verdict),
+        uncertain=verdict.uncertain,
+        novelty=_novelty(model, verdict),
+        timeline=_timeline(asked, serving, windows, rows) if len(windows) > 1 else [],
+        audio=AudioFacts.model_construct(
+            format=decoded.info.format,
+            codec=decoded.info.codec,
+            sample_rate=decoded.info.sample_rate,
+            channels=decoded.info.channels,
+            duration_s=round(decoded.waveform.size / model.sample_rate, 3),
+            windows=len(windows),
+        ),
+        timings=timings(trace),
+        model=model_used(serving),
+        request_id=trace.request_id,
+    )
+
+
+def predictions(model: ServedModel, verdict: Verdict) -> list[Prediction]:
+    """With labels."""
+    return [
+        Prediction.model_construct(label=model.labels[index], index=index, confidence=round(confidence, DIGITS))
+        for index, confidence in verdict.best
+    ]
+
+
+def model_used(serving: Serving) -> ModelUsed:
+    """What answers, named exactly."""
+    facts, model = serving.batcher.facts, serving.model
+    return ModelUsed.model_construct(
+        name=model.name, version=model.version, sha256=facts.sha256, engine=facts.name, precision=facts.precision
+    )
+
+
+def timings(trace: Trace) -> Timings:
+    """In milliseconds."""
+    return Timings.model_construct(
+        decode_ms=_ms(trace.decode_s),
+        queue_ms=_ms(trace.queue_s),
+        engine_ms=_ms(trace.engine_s),
+        total_ms=_ms(trace.total_s),
+        batch_size=trace.batch_size,
+    )
+
+
+def _ms(seconds: float | None) -> float:
+    return round((seconds or 0.0) * 1000, 3)
+
+
+def _novelty(model: ServedModel, verdict: Verdict) -> Novelty | None:
+    if verdict.novelty is None or model.novelty_threshold is None:
+        return None
+    return Novelty.model_construct(
+        score=round(verdict.novelty, DIGITS),
+        threshold=model.novelty_threshold,
+        unlike_training=bool(verdict.unlike_training),
+    )
+
+
+def _timeline(asked: Asked, serving: Serving, windows: list[Window], rows: list[Row]) -> list[Stretch]:
+    rate = serving.model.sample_rate
+    verdicts = [serving.judge.verdict([row], asked.top_k, asked.among) for row in rows]
+    return [
+        Stretch.model_construct(
+            start_s=round(window.start / rate, 3),
+            end_s=round(window.end / rate, 3),
+            predictions=predictions(serving.model, verdict),
+            uncertain=verdict.uncertain,
+            novelty=None if verdict.novelty is None else round(verdict.novelty, DIGITS),
+        )
+        for window, verdict in zip(windows, verdicts, strict=True)
+    ]

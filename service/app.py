@@ -1,0 +1,74 @@
+"""The service as an ASGI app: `create_app()` for any server that runs one."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import Lifespan
+
+from service.front import Front
+from service.logs import log_request
+from service.metrics import Metrics
+from service.problems import add_handlers
+from service.routes import about, classify
+from service.serving import Service
+from service.settings import Settings
+from service.trace import Trace
+
+
+def create_app(settings: Settings | None = None, *, in_background: bool = False) -> FastAPI:
+    """The app. Its start waits until the model is warm, unless that is to happen in the background."""
+    settings = settings or Settings()
+    metrics = Metrics()
+    service = Service(settings, metrics)
+    app = FastAPI(
+        title="Earshot",
+        summary="A sound goes in, its name comes out.",
+        lifespan=_lifespan(service, in_background=in_background),
+        separate_input_output_schemas=False,
+    )
+    app.state.service = service
+    add_handlers(app)
+    for module in (classify, about):
+        app.include_router(module.router)
+
+    def ended(trace: Trace) -> None:
+        metrics.request(trace)
+        if settings.access_log:
+            log_request(trace)
+
+    app.add_middleware(Front, service=service, keys=service.keys, ended=ended)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            expose_headers=["Server-Timing", "X-Request-ID", "Retry-After"],
+        )
+    return app
+
+
+def _lifespan(service: Service, *, in_background: bool) -> Lifespan[FastAPI]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        loading = asyncio.create_task(service.load())
+        if in_background:
+            loading.add_done_callback(_told)
+        else:
+            await loading
+        try:
+            yield
+        finally:
+            loading.cancel()
+            await service.close()
+
+    return lifespan
+
+
+def _told(loading: "asyncio.Task[None]") -> None:
+    """The server ends by it, and says why."""
+    if not loading.cancelled():
+        loading.exception()

@@ -1,0 +1,90 @@
+"""The door, around all routes: request id, key, counting, and a problem for whatever goes wrong inside."""
+
+import logging
+import os
+import re
+from collections.abc import Callable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.access import Keys
+from service.problems import problem_of, problem_response
+from service.serving import ClientGone, Service
+from service.trace import Trace
+
+CLIENT_GONE = 499
+"""The status that nginx made customary, for the log and the metrics: nobody is there to read it."""
+
+_GOOD_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_OPEN = ("/v2/health/",)
+_KEYED = ("/v1/", "/v2")
+
+_log = logging.getLogger(__name__)
+
+
+class Front:
+    """ASGI middleware; one for the app."""
+
+    def __init__(self, app: ASGIApp, service: Service, keys: Keys, ended: Callable[[Trace], None]) -> None:
+        self._app = app
+        self._service = service
+        self._keys = keys
+        self._ended = ended
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        trace = Trace(_request_id(headers))
+        scope["state"]["trace"] = trace
+        self._service.in_flight += 1
+        try:
+            await self._guarded(scope, headers, trace, receive, _marking(send, trace))
+        except (ClientGone, ClientDisconnect):
+            trace.status, trace.code = CLIENT_GONE, "departed"
+            self._service.metrics.departed()
+        finally:
+            self._service.in_flight -= 1
+            trace.route = getattr(scope.get("route"), "path", "other")
+            self._ended(trace)
+
+    async def _guarded(self, scope: Scope, headers: Headers, trace: Trace, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        try:
+            if path.startswith(_KEYED) and not path.startswith(_OPEN):
+                trace.key = self._keys.name_of(headers)
+            with self._keys.using(trace.key):
+                await self._app(scope, receive, send)
+        except (ClientGone, ClientDisconnect):
+            raise
+        except Exception as error:
+            problem = problem_of(error)
+            if problem.code == "internal":
+                _log.exception("request %s failed", trace.request_id)
+            trace.code = problem.code
+            if trace.status:  # too late: the head of an answer is out
+                raise
+            await problem_response(problem, trace.request_id)(scope, receive, send)
+
+
+def _request_id(headers: Headers) -> str:
+    """The client's own, if it is harmless."""
+    given = headers.get("x-request-id")
+    return given if given and _GOOD_ID.fullmatch(given) else os.urandom(8).hex()
+
+
+def _marking(send: Send, trace: Trace) -> Send:
+    async def marked(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            trace.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-ID"] = trace.request_id
+            if timing := trace.server_timing():
+                headers["Server-Timing"] = timing
+        await send(message)
+
+    return marked

@@ -1,0 +1,114 @@
+"""POST /v1/classify: a sound in, its name out."""
+
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Query, Request, Response
+from numpy.typing import NDArray
+
+from contract.audio import Decoded
+from service.answers import Asked, classification
+from service.bodies import audio_in, kind_of_body, read_body
+from service.jobs import Job
+from service.model import ServedModel
+from service.problems import KINDS, ProblemError, documented
+from service.routes.shared import service_of, trace_of
+from service.schemas import AudioInJson, Classification, ClassifyQuery
+from service.serving import Service, Serving, answered
+from service.settings import Settings
+from service.trace import Trace
+from service.windows import Window, cut, windows_of
+
+router = APIRouter()
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_BODIES: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "audio/*": _BINARY,
+        "application/octet-stream": _BINARY,
+        "multipart/form-data": {
+            "schema": {"type": "object", "required": ["file"], "properties": {"file": _BINARY["schema"]}}
+        },
+        "application/json": {"schema": AudioInJson.model_json_schema(), "example": {"audio": "UklGRiQAAABXQVZF…"}},
+    },
+}
+
+
+@router.post(
+    "/v1/classify",
+    summary="Name a sound",
+    response_model=Classification,
+    responses=documented(*KINDS.keys() - {"not_found"}),
+    openapi_extra={"requestBody": _BODIES},
+    tags=["classify"],
+)
+async def classify(request: Request, query: Annotated[ClassifyQuery, Query()]) -> Response:
+    """The body is an audio file of any common format: its bytes say which. It may come in a form or in JSON too.
+
+    Windows of all requests are computed together; a sound that is longer than the model hears at once becomes several.
+    """
+    service, trace = service_of(request), trace_of(request)
+    with service.using() as serving:
+        asked = _asked(query, serving.model)
+        deadline = service.deadline(query.timeout_ms)
+        serving.batcher.admit(1 + serving.hearing.pending, deadline)
+        decoded = await _heard(request, service, serving, trace)
+        windows = _windows(decoded, query, serving.model, service.settings)
+        job = Job(cut(decoded.waveform, windows), deadline)
+        try:
+            rows = await answered(serving.batcher, job, lambda: _gone(request))
+        finally:
+            trace.of_job(job)
+        trace.windows, trace.audio_s = len(windows), decoded.waveform.size / serving.model.sample_rate
+        answer = classification(asked, serving, decoded, windows, rows, trace)
+    return Response(answer.model_dump_json(), media_type="application/json", headers=_headers(answer))
+
+
+async def _heard(request: Request, service: Service, serving: Serving, trace: Trace) -> Decoded:
+    """The sound in the body, whose bytes are let go of as soon as it is decoded."""
+    kind = kind_of_body(request.headers)
+    with service.uploads.holding() as held:
+        body = await read_body(request, service.settings, held)
+        trace.body_bytes = len(body)
+        decoded, trace.decode_s = await serving.hearing.hear(await audio_in(body, kind, request.headers))
+    return decoded
+
+
+def _asked(query: ClassifyQuery, model: ServedModel) -> Asked:
+    if query.labels is None:
+        return Asked(query.top_k)
+    wanted = [word.strip() for word in query.labels.split(",")]
+    if unknown := [word for word in wanted if word not in model.index_of]:
+        raise ProblemError(
+            "invalid_request", f"labels: the model knows no {unknown[0][:50]!r}; all that it knows is at /v1/model."
+        )
+    among: NDArray[np.intp] = np.unique([model.index_of[word] for word in wanted])
+    return Asked(query.top_k, among)
+
+
+def _windows(decoded: Decoded, query: ClassifyQuery, model: ServedModel, settings: Settings) -> list[Window]:
+    samples = decoded.waveform.size
+    hop = model.window_samples if query.hop_s is None else max(1, round(query.hop_s * model.sample_rate))
+    if (samples - model.window_samples) // hop >= settings.max_windows:
+        raise ProblemError(
+            "too_long",
+            f"{samples / model.sample_rate:.1f} s of sound with a hop of {hop / model.sample_rate:g} s are more than "
+            f"{settings.max_windows} windows, the most that are accepted: ask for a longer hop_s, or send less.",
+        )
+    return windows_of(samples, model.window_samples, hop, model.sample_rate)
+
+
+async def _gone(request: Request) -> None:
+    """Comes back when the client has hung up: after the body, nothing else can arrive."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _headers(answer: Classification) -> dict[str, str]:
+    used = answer.model
+    return {
+        "X-Earshot-Model": f"{used.name} {used.version} sha256:{used.sha256[:16]}",
+        "X-Earshot-Engine": f"{used.engine} {used.precision}",
+        "X-Earshot-Batch-Size": str(answer.timings.batch_size),
+    }

@@ -1,0 +1,269 @@
+"""The model that is served, with its engines, for as long as it is: loaded, used, replaced without a gap, drained."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from contract.audio import Limits
+from contract.bundle import find_bundle
+from service.access import Keys
+from service.batcher import Batcher, Bounds, NoEngine
+from service.bodies import Uploads
+from service.engines.choose import choose
+from service.hearing import Hearing
+from service.jobs import End, Job
+from service.judge import Judge, Row
+from service.line import LineClosed
+from service.metrics import Metrics
+from service.model import ServedModel, from_bundle, from_onnx, read_labels
+from service.problems import ProblemError
+from service.settings import Settings
+
+POLL_S = 0.01
+"""Between two looks at whether anybody still uses a model that was replaced."""
+
+WATCH_S = 0.5
+"""Between two looks at whether an engine hangs."""
+
+_log = logging.getLogger(__name__)
+
+
+class State(StrEnum):
+    """What `/readyz` says."""
+
+    LOADING = "loading"
+    READY = "ready"
+    DRAINING = "draining"
+    FAILED = "failed"
+
+
+class ClientGone(Exception):  # noqa: N818  (it says what happened)
+    """Nobody waits for the answer any more."""
+
+
+@dataclass(frozen=True, eq=False)
+class Serving:
+    """One model at work."""
+
+    model: ServedModel
+    judge: Judge
+    batcher: Batcher
+    hearing: Hearing
+    chosen_because: str
+    users: list[None] = field(default_factory=list)
+    """One entry for each request that holds on to it; a model that is replaced goes when the last one has."""
+
+    def close(self, patience_s: float) -> bool:
+        """Finish what was taken; False where that took too long."""
+        finished = self.batcher.drain(patience_s)
+        self.hearing.close()
+        return finished
+
+
+class Service:
+    """What all routes share."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self.settings = settings
+        self.metrics = metrics
+        self.keys = Keys(settings)
+        self.uploads = Uploads(settings.max_upload_bytes)
+        self.state = State.LOADING
+        self.reason: str | None = None
+        self.failure: Exception | None = None
+        self.is_leaving = False
+        """Still serving, but asking for no more."""
+        self.in_flight = 0
+        """Requests of any kind that are not answered yet."""
+        self.accepted = 0
+        """Those that hold on to a model: nothing of what was accepted is lost."""
+        self._serving: Serving | None = None
+        self._reloading = asyncio.Lock()
+        self._watcher: asyncio.Task[None] | None = None
+        metrics.watch(self)
+
+    @property
+    def serving(self) -> Serving:
+        """The model at work; a problem where there is none or no new work is taken."""
+        if self.state is State.DRAINING:
+            raise LineClosed("draining")
+        if self._serving is None:
+            raise NoEngine(
+                "The model is still being loaded." if self.state is State.LOADING else "There is no model."
+            )
+        return self._serving
+
+    @property
+    def current(self) -> Serving | None:
+        """The model at work, whatever the state."""
+        return self._serving
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a request would be taken."""
+        return (
+            self.state is State.READY
+            and not self.is_leaving
+            and self._serving is not None
+            and self._serving.batcher.engines_at_work > 0
+        )
+
+    @contextmanager
+    def using(self) -> Iterator[Serving]:
+        """Hold on to the model at work, so that a reload does not take it away half-way."""
+        serving = self.serving
+        serving.users.append(None)
+        self.accepted += 1
+        try:
+            yield serving
+        finally:
+            self.accepted -= 1
+            serving.users.pop()
+
+    async def load(self) -> None:
+        """Have the model ready; an error if it cannot be had."""
+        loop = asyncio.get_running_loop()
+        try:
+            self._serving = await asyncio.to_thread(self._opened, loop)
+        except Exception as error:
+            self.state, self.reason, self.failure = State.FAILED, str(error), error
+            raise
+        self._watcher = loop.create_task(self._watch())
+        if self.state is State.LOADING:
+            self.state = State.READY
+        self._announce()
+
+    async def reload(self) -> Serving:
+        """Serve what lies in the bundle's folder now. Requests go on with the old model until the new one is warm."""
+        async with self._reloading:
+            if self.state is not State.READY:
+                raise ProblemError("unavailable", f"The service is {self.state}, so it does not reload.")
+            loop = asyncio.get_running_loop()
+            self.keys.read()
+            fresh = await asyncio.to_thread(self._opened, loop)
+            old, self._serving = self._serving, fresh
+            self._announce()
+            if old is not None:
+                await self._retire(old)
+            return fresh
+
+    async def drain(self) -> None:
+        """Say that it is enough, take nothing new, and wait until all that was accepted is answered."""
+        self.is_leaving = True
+        await asyncio.sleep(self.settings.drain_delay_s)
+        self.state = State.DRAINING
+        stop = time.monotonic() + self.settings.grace_s
+        while self.accepted and time.monotonic() < stop:
+            await asyncio.sleep(POLL_S)
+
+    async def close(self) -> bool:
+        """Finish what was taken, and let go of the engines."""
+        self.state = State.DRAINING
+        if self._watcher is not None:
+            self._watcher.cancel()
+        serving, self._serving = self._serving, None
+        return True if serving is None else await asyncio.to_thread(serving.close, self.settings.grace_s)
+
+    def deadline(self, timeout_ms: int | None) -> float:
+        """On the clock of the line, for a request that came just now."""
+        allowed = min(timeout_ms or self.settings.timeout_ms, self.settings.max_timeout_ms)
+        return time.monotonic() + allowed / 1000
+
+    async def _retire(self, old: Serving) -> None:
+        """Let the last request that holds on to it end, then close it."""
+        stop = time.monotonic() + self.settings.max_timeout_ms / 1000
+        while old.users and time.monotonic() < stop:
+            await asyncio.sleep(POLL_S)
+        await asyncio.to_thread(old.close, self.settings.grace_s)
+
+    def _opened(self, loop: asyncio.AbstractEventLoop) -> Serving:
+        model = open_model(self.settings)
+        chosen = choose(model, self.settings)
+        judge = Judge(model)
+        batcher = Batcher(
+            chosen.engines,
+            chosen.make,
+            judge.rows,
+            announcer(loop),
+            Bounds(self.settings.max_queue, self.settings.hang_after_s),
+            self.metrics.batch,
+        )
+        batcher.start()
+        limits = Limits(max_seconds=self.settings.max_audio_s, max_bytes=self.settings.max_body_bytes)
+        return Serving(
+            model, judge, batcher, Hearing(model.sample_rate, limits, self.settings.max_queue), chosen.reason
+        )
+
+    def _announce(self) -> None:
+        serving = self._serving
+        if serving is None:
+            return
+        facts, model = serving.batcher.facts, serving.model
+        self.metrics.engine(serving)
+        _log.info(
+            "%s %s is served by %s %s in %s on %s: %s", model.name, model.version, facts.name, facts.version,
+            facts.precision, facts.device, serving.chosen_because,
+        )  # fmt: skip
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_S)
+            if self._serving is not None:
+                self._serving.batcher.watch()
+
+
+def open_model(settings: Settings) -> ServedModel:
+    """The bundle, or the bare graph, that the settings name."""
+    if settings.model is None:
+        return from_bundle(find_bundle(settings.bundle))
+    labels = read_labels(settings.labels) if settings.labels else ()
+    return from_onnx(Path(settings.model), settings.sample_rate, labels, settings.window_s)
+
+
+def announcer(loop: asyncio.AbstractEventLoop) -> Callable[[list[Job]], None]:
+    """Wakes those that wait, whatever thread a job ended on."""
+
+    def wake(jobs: list[Job]) -> None:
+        for job in jobs:
+            if not job.waiter.done():
+                job.waiter.set_result(None)
+
+    def announce(jobs: list[Job]) -> None:
+        loop.call_soon_threadsafe(wake, jobs)
+
+    return announce
+
+
+async def answered(batcher: Batcher, job: Job, gone: Callable[[], Awaitable[None]] | None = None) -> list[Row]:
+    """Submit the job and wait for its end; it is taken out of the line when its client is `gone`."""
+    loop = asyncio.get_running_loop()
+    job.waiter = loop.create_future()
+    batcher.submit(job)
+    timer = loop.call_later(job.deadline - time.monotonic(), batcher.line.expire, job)
+    leaving = loop.create_task(_leave(gone, batcher, job)) if gone else None
+    try:
+        await job.waiter
+    finally:
+        timer.cancel()
+        if leaving is not None:
+            leaving.cancel()
+        batcher.line.cancel(job)
+    match job.end:
+        case End.ANSWERED:
+            return job.rows
+        case End.EXPIRED:
+            raise ProblemError("deadline_exceeded", "The engine did not come to it before its deadline.")
+        case End.CANCELLED:
+            raise ClientGone
+        case _:
+            raise job.error or RuntimeError("a job failed without an error")
+
+
+async def _leave(gone: Callable[[], Awaitable[None]], batcher: Batcher, job: Job) -> None:
+    await gone()
+    batcher.line.cancel(job)

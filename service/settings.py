@@ -1,0 +1,111 @@
+"""Everything about the service that can be set, in one place: by flag, by environment (`EARSHOT_…`), or left alone.
+
+The docstring under each setting is its documentation: `earshot serve --help` and the README's table are made of it.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MIB = 2**20
+
+
+def _split(value: Any) -> Any:  # noqa: ANN401
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+class Settings(BaseSettings):
+    """How the service runs."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="EARSHOT_", extra="ignore", frozen=True, use_attribute_docstrings=True, env_ignore_empty=True
+    )
+
+    bundle: str = "esc50-resnet"
+    """Name of a shipped bundle, or a folder with one."""
+    model: Path | None = None
+    """A bare ONNX file to serve instead of a bundle: takes waveforms, batch × samples, and gives scores."""
+    sample_rate: Annotated[int, Field(ge=1)] | None = None
+    """Samples per second that a bare ONNX file hears."""
+    labels: str | None = None
+    """Its classes: names with commas between them, or a file with one per line or a JSON list."""
+    window_s: Annotated[float, Field(gt=0, le=60)] | None = None
+    """Seconds that it hears at once, where the graph leaves that open (5)."""
+
+    host: str = "127.0.0.1"
+    """Address to listen at; 0.0.0.0 for every one that the machine has."""
+    port: int = Field(default=8000, ge=0, le=65535)
+    """Port to listen at; 0 for one that is free."""
+
+    engine: Literal["auto", "onnx", "tensorrt", "tensorrt_rtx", "torch"] = "auto"
+    """What runs the model; auto takes the fastest that works here and says why."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where it runs."""
+    precision: Literal["auto", "float32", "float16", "int8"] = "auto"
+    """Which graph of the bundle runs: auto takes int8 on a CPU, float16 on a GPU."""
+    replicas: Annotated[int, Field(ge=1, le=256)] | None = None
+    """Engines side by side: one per CPU core, or two streams on a GPU, if left alone."""
+    threads: int = Field(default=1, ge=1, le=256)
+    """Threads of each engine on a CPU: more threads answer a lone request sooner, more replicas answer more requests."""
+    max_batch: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """Most windows in one batch: 8 on a CPU, 32 on a GPU, if left alone."""
+
+    max_queue: int = Field(default=128, ge=1, le=100_000)
+    """Most windows that wait for an engine; beyond it requests are refused with 429."""
+    timeout_ms: int = Field(default=10_000, ge=1, le=3_600_000)
+    """Deadline of a request that names none. What cannot be answered by then is refused at once."""
+    max_timeout_ms: int = Field(default=60_000, ge=1, le=3_600_000)
+    """Latest deadline that a request may name."""
+    hang_after_s: float = Field(default=30.0, gt=0)
+    """An engine that is busy with one batch for so long is given up and replaced."""
+
+    max_body_bytes: int = Field(default=64 * MIB, ge=1024)
+    """Largest body of a request."""
+    max_audio_s: float = Field(default=600.0, gt=0)
+    """Longest sound."""
+    max_windows: int = Field(default=240, ge=1)
+    """Most windows that one request may ask for: its length divided by its hop."""
+    max_upload_bytes: int = Field(default=256 * MIB, ge=1024)
+    """Most bytes of all bodies that are held at once; beyond it requests are refused with 429."""
+    body_timeout_s: float = Field(default=30.0, gt=0)
+    """A body that has not come by then is given up with 408."""
+    header_timeout_s: float = Field(default=10.0, gt=0)
+    """A connection that has not sent a whole request head by then is closed."""
+    keep_alive_s: int = Field(default=75, ge=1)
+    """An idle connection is kept open so long."""
+    max_connections: int = Field(default=10_000, ge=1)
+    """Most open connections; more wait in the backlog."""
+
+    api_keys: SecretStr | None = None
+    """Keys with commas between them; with any, requests to /v1 and /v2 must carry one of them."""
+    api_keys_file: Path | None = None
+    """A file with one key per line, read at the start and at each reload."""
+    key_concurrency: int = Field(default=64, ge=1)
+    """Requests that one key may have in flight."""
+    admin_key: SecretStr | None = None
+    """Key of POST /v1/admin/reload, which is there only if this is set."""
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
+    """Origins of web pages that may use the service, with commas between them; * for all."""
+
+    stream_idle_s: float = Field(default=30.0, gt=0)
+    """A live stream that sends nothing for so long is closed."""
+    max_streams: int = Field(default=64, ge=0)
+    """Most live streams at once."""
+
+    grace_s: float = Field(default=30.0, gt=0)
+    """After SIGTERM, what was accepted has so long to finish."""
+    drain_delay_s: float = Field(default=0.0, ge=0)
+    """After SIGTERM, go on serving for so long while /readyz says no, until a load balancer has noticed."""
+
+    debug: bool = False
+    """Turn the debug routes on."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is worth a line."""
+    log_format: Literal["auto", "json", "text"] = "auto"
+    """One JSON object per line, or text; auto is text on a terminal."""
+    access_log: bool = True
+    """One line per request."""
+    otlp_endpoint: str | None = None
+    """Where OpenTelemetry traces are sent, as in http://collector:4318/v1/traces; needs earshot[otel]."""
