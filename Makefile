@@ -10,18 +10,26 @@ RECIPE ?= esc50-resnet
 FOLD   ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-dataset gpu-check lint format train tensorboard constraints clean
+.PHONY: help serve setup test test-dataset gpu-check lint format train tensorboard constraints clean
 
 help:  ## list what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
+
+serve: $(VENV)/.serves  ## the service on http://127.0.0.1:8000, with the shipped model: make serve FLAGS='--port 9000'
+	@exec $(RUN)/earshot serve $(FLAGS)
+
+$(VENV)/.serves: pyproject.toml requirements/constraints.txt
+	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
+	$(RUN)/pip install -q -c requirements/constraints.txt -e '.[serve]'
+	touch $@
 
 setup: $(VENV)/.ready  ## create .venv with everything for training and development
 
 $(VENV)/.ready: pyproject.toml requirements/constraints.txt requirements/torch.txt
 	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
 	$(if $(TORCH),$(RUN)/pip install -q --no-deps -r $(TORCH))
-	$(RUN)/pip install -q -c requirements/constraints.txt -e '.[export,dev]'
-	touch $@
+	$(RUN)/pip install -q -c requirements/constraints.txt -e '.[serve,export,dev]'
+	touch $@ $(VENV)/.serves
 
 test: setup  ## lint, types and every test that needs no data set and no GPU
 	$(RUN)/ruff check .

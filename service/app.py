@@ -12,7 +12,7 @@ from service.front import Front
 from service.logs import log_request
 from service.metrics import Metrics
 from service.problems import add_handlers
-from service.routes import about, classify
+from service.routes import about, classify, pages
 from service.serving import Service
 from service.settings import Settings
 from service.trace import Trace
@@ -31,7 +31,7 @@ def create_app(settings: Settings | None = None, *, in_background: bool = False)
     )
     app.state.service = service
     add_handlers(app)
-    for module in (classify, about):
+    for module in (classify, about, pages):
         app.include_router(module.router)
 
     def ended(trace: Trace) -> None:

@@ -13,7 +13,7 @@ from service.settings import Settings
 
 _PANELS = {
     "bundle": "Model", "host": "Address", "engine": "Engine", "max_queue": "Queue and deadlines",
-    "max_body_bytes": "Requests", "api_keys": "Access", "stream_idle_s": "Live streams", "grace_s": "End", "debug": "Watching",
+    "max_body_bytes": "Requests", "api_keys": "Access", "stream_idle_s": "Live streams", "grace_s": "End", "log_level": "Watching",
 }  # fmt: skip
 """Each begins with the setting that it stands at."""
 

@@ -99,8 +99,6 @@ class Settings(BaseSettings):
     drain_delay_s: float = Field(default=0.0, ge=0)
     """After SIGTERM, go on serving for so long while /readyz says no, until a load balancer has noticed."""
 
-    debug: bool = False
-    """Turn the debug routes on."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What is worth a line."""
     log_format: Literal["auto", "json", "text"] = "auto"

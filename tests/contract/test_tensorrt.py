@@ -19,11 +19,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from contract import tensorrt
 from contract.engine_file import Profile, engine_for
 from contract.errors import EarshotError
-from contract import tensorrt
-from export.graph import half_graph, taking_pcm16
 from contract.tensorrt import EngineBuildError, build_engine, configure, engine_key, parse
+from export.graph import half_graph, taking_pcm16
 from tests.training.conftest import TINY
 from training.checkpoint import build_classifier, load_model
 

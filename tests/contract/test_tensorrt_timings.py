@@ -10,8 +10,8 @@ from types import ModuleType
 import pytest
 
 from contract.engine_file import Profile
-from export.graph import half_graph
 from contract.tensorrt import build_engine
+from export.graph import half_graph
 from tests.training.conftest import TINY
 from training.checkpoint import build_classifier
 

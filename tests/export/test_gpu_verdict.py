@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from export.engines import UnavailableError
+from contract.errors import UnavailableError
+from contract.tensorrt import EngineBuildError
+from contract.tensorrt_plan import Plan, PlanError
 from export.gpu import check as gpu_check
 from export.gpu import columns as gpu_columns
 from export.gpu.engines import Candidate, TorchEngine, onnx_candidate, tensorrt_candidates
 from export.gpu.measure import Column, Material, Sounds, measure
-from export.gpu.plans import Plan, PlanError
 from export.gpu.report import machine_facts, show
-from contract.tensorrt import EngineBuildError
 
 ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
@@ -81,7 +81,7 @@ def test_an_engine_that_fails_fails_the_check_and_stops_no_other(material: Mater
 
 
 def test_what_is_not_installed_is_a_column_that_says_so(material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("export.engines.find_spec", lambda _: None)
+    monkeypatch.setattr("contract.tensorrt_kept.find_spec", lambda _: None)
     found = [
         measure(missing, material, runs=1)
         for missing in (

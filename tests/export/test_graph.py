@@ -1,7 +1,5 @@
 """The exported graphs: what they take, what they give, and that they stand alone."""
 
-import io
-
 import numpy as np
 import onnx
 import pytest
@@ -12,7 +10,6 @@ from contract.bundle import INPUT, OUTPUTS
 from export.graph import (
     OPSET,
     float_graph,
-    fold_batch_norms,
     folded_graph,
     half_graph,
     taking_pcm16,
@@ -118,19 +115,6 @@ def test_the_front_end_stays_float32_and_the_network_is_half(graphs: dict[str, o
     frontend = {kind for name, kind in types.items() if name.startswith("frontend.")}
     assert TensorProto.FLOAT in frontend
     assert TensorProto.FLOAT16 not in frontend
-
-
-def test_folding_leaves_no_batch_norm_and_the_given_network_as_it_was(model: Classifier) -> None:
-    before = io.BytesIO()
-    torch.save(model.state_dict(), before)
-    picture = torch.randn(2, 1, 40, 50)
-    folded = fold_batch_norms(model.network)
-    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
-    with torch.inference_mode():
-        torch.testing.assert_close(folded(picture), model.network(picture), atol=1e-4, rtol=1e-4)
-    after = io.BytesIO()
-    torch.save(model.state_dict(), after)
-    assert before.getvalue() == after.getvalue()
 
 
 def test_the_file_says_what_it_is(graphs: dict[str, onnx.ModelProto]) -> None:
