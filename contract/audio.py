@@ -31,9 +31,10 @@ from contract.audio_types import (
     UndecodableAudio,
 )
 from contract.containers import wav_layout
-from contract.readers import is_plain_pcm16, open_audio, read_info
+from contract.readers import PCM16_SCALE, is_plain_pcm16, open_audio, read_info
 
 __all__ = [
+    "PCM16_SCALE",
     "AudioError",
     "AudioInfo",
     "AudioTooLarge",
@@ -42,13 +43,14 @@ __all__ = [
     "DecoderMissing",
     "EmptyAudio",
     "Limits",
+    "Plain",
     "TruncatedAudio",
     "UndecodableAudio",
     "Waveform",
     "decode",
+    "decode_plain",
     "decode_whole",
     "fit",
-    "is_plain",
     "probe",
 ]
 
@@ -59,6 +61,13 @@ RESAMPLER_QUALITY = "HQ"
 """soxr's: aliases at −138 dB in 1.3 ms for 5 s, where faster ones leave them at −9 dB (48 to 44.1 kHz)."""
 
 DEFAULT_LIMITS = Limits()
+
+
+class Plain(NamedTuple):
+    """Samples as they lie in a file, and what the file says of them."""
+
+    samples: NDArray[np.int16]
+    info: AudioInfo
 
 
 class Decoded(NamedTuple):
@@ -96,10 +105,21 @@ def decode_whole(source: Source, sample_rate: int, *, limits: Limits = DEFAULT_L
     return Decoded(np.ascontiguousarray(waveform), info)
 
 
-def is_plain(data: bytes, sample_rate: int) -> bool:
-    """Whether to decode this is one multiplication: 16-bit WAV, mono, at the rate that is wanted."""
+def decode_plain(data: bytes, sample_rate: int, *, limits: Limits = DEFAULT_LIMITS) -> Plain | None:
+    """The samples of a 16-bit mono WAV that is whole and has the rate that is wanted: a view of `data`.
+
+    Times PCM16_SCALE they are what `decode` gives. None for everything else, and for whatever is to be refused.
+    """
     layout = wav_layout(data)
-    return layout is not None and is_plain_pcm16(layout) and (layout.channels, layout.sample_rate) == (1, sample_rate)
+    if layout is None or not is_plain_pcm16(layout) or (layout.channels, layout.sample_rate) != (1, sample_rate):
+        return None
+    size = layout.declared
+    if not size or layout.start + size > len(data) or size > 2 * limits.max_seconds * sample_rate:
+        return None
+    if len(data) > limits.max_bytes or not limits.min_sample_rate <= sample_rate <= limits.max_sample_rate:
+        return None
+    samples = np.frombuffer(data, "<i2", size // 2, layout.start)
+    return Plain(samples, AudioInfo("WAV", "PCM_16", sample_rate, 1, len(samples) / sample_rate))
 
 
 def fit(waveform: Waveform, samples: int) -> Waveform:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.audio import Decoded
+from service.hearing import Sound
 from service.judge import Row, Verdict
 from service.model import ServedModel
 from service.schemas import AudioFacts, Classification, ModelUsed, Novelty, Prediction, Stretch, Timings
@@ -25,22 +25,22 @@ class Asked(NamedTuple):
 
 
 def classification(
-    asked: Asked, serving: Serving, decoded: Decoded, windows: list[Window], rows: list[Row], trace: Trace
+    asked: Asked, serving: Serving, sound: Sound, windows: list[Window], rows: list[Row], trace: Trace
 ) -> Classification:
     """The whole answer. Built without validation: every part of it is ours."""
     model = serving.model
     verdict = serving.judge.verdict(rows, asked.top_k, asked.among)
-    return Classification.model_construct(
+    return Classification(
         predictions=predictions(model, verdict),
         uncertain=verdict.uncertain,
         novelty=_novelty(model, verdict),
         timeline=_timeline(asked, serving, windows, rows) if len(windows) > 1 else [],
-        audio=AudioFacts.model_construct(
-            format=decoded.info.format,
-            codec=decoded.info.codec,
-            sample_rate=decoded.info.sample_rate,
-            channels=decoded.info.channels,
-            duration_s=round(decoded.waveform.size / model.sample_rate, 3),
+        audio=AudioFacts(
+            format=sound.info.format,
+            codec=sound.info.codec,
+            sample_rate=sound.info.sample_rate,
+            channels=sound.info.channels,
+            duration_s=round(sound.waveform.size / model.sample_rate, 3),
             windows=len(windows),
         ),
         timings=timings(trace),
@@ -52,7 +52,7 @@ def classification(
 def predictions(model: ServedModel, verdict: Verdict) -> list[Prediction]:
     """With labels."""
     return [
-        Prediction.model_construct(label=model.labels[index], index=index, confidence=round(confidence, DIGITS))
+        Prediction(label=model.labels[index], index=index, confidence=round(confidence, DIGITS))
         for index, confidence in verdict.best
     ]
 
@@ -60,14 +60,14 @@ def predictions(model: ServedModel, verdict: Verdict) -> list[Prediction]:
 def model_used(serving: Serving) -> ModelUsed:
     """What answers, named exactly."""
     facts, model = serving.batcher.facts, serving.model
-    return ModelUsed.model_construct(
+    return ModelUsed(
         name=model.name, version=model.version, sha256=facts.sha256, engine=facts.name, precision=facts.precision
     )
 
 
 def timings(trace: Trace) -> Timings:
     """In milliseconds."""
-    return Timings.model_construct(
+    return Timings(
         decode_ms=_ms(trace.decode_s),
         queue_ms=_ms(trace.queue_s),
         engine_ms=_ms(trace.engine_s),
@@ -83,7 +83,7 @@ def _ms(seconds: float | None) -> float:
 def _novelty(model: ServedModel, verdict: Verdict) -> Novelty | None:
     if verdict.novelty is None or model.novelty_threshold is None:
         return None
-    return Novelty.model_construct(
+    return Novelty(
         score=round(verdict.novelty, DIGITS),
         threshold=model.novelty_threshold,
         unlike_training=bool(verdict.unlike_training),
@@ -94,7 +94,7 @@ def _timeline(asked: Asked, serving: Serving, windows: list[Window], rows: list[
     rate = serving.model.sample_rate
     verdicts = [serving.judge.verdict([row], asked.top_k, asked.among) for row in rows]
     return [
-        Stretch.model_construct(
+        Stretch(
             start_s=round(window.start / rate, 3),
             end_s=round(window.end / rate, 3),
             predictions=predictions(serving.model, verdict),

@@ -16,17 +16,19 @@ from service.routes import about, classify, pages
 from service.serving import Service
 from service.settings import Settings
 from service.trace import Trace
+from service.tracing import Tracing, open_tracing
 
 
 def create_app(settings: Settings | None = None, *, in_background: bool = False) -> FastAPI:
     """The app. Its start waits until the model is warm, unless that is to happen in the background."""
     settings = settings or Settings()
+    tracing = open_tracing(settings)
     metrics = Metrics()
     service = Service(settings, metrics)
     app = FastAPI(
         title="Earshot",
         summary="A sound goes in, its name comes out.",
-        lifespan=_lifespan(service, in_background=in_background),
+        lifespan=_lifespan(service, tracing, in_background=in_background),
         separate_input_output_schemas=False,
     )
     app.state.service = service
@@ -36,6 +38,8 @@ def create_app(settings: Settings | None = None, *, in_background: bool = False)
 
     def ended(trace: Trace) -> None:
         metrics.request(trace)
+        if tracing:
+            tracing.request(trace)
         if settings.access_log:
             log_request(trace)
 
@@ -51,7 +55,7 @@ def create_app(settings: Settings | None = None, *, in_background: bool = False)
     return app
 
 
-def _lifespan(service: Service, *, in_background: bool) -> Lifespan[FastAPI]:
+def _lifespan(service: Service, tracing: Tracing | None, *, in_background: bool) -> Lifespan[FastAPI]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         loading = asyncio.create_task(service.load())
@@ -64,6 +68,8 @@ def _lifespan(service: Service, *, in_background: bool) -> Lifespan[FastAPI]:
         finally:
             loading.cancel()
             await service.close()
+            if tracing:
+                await tracing.close()
 
     return lifespan
 

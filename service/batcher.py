@@ -78,7 +78,7 @@ class Batcher:
         self.max_batch = len(engines[0].staging)
         self.facts: EngineFacts = engines[0].describe()
         self._made = 0
-        self.restarts = 0
+        self._replaced = 0
         self._measure(engines[0])
         self._replicas = [self._replica(engine) for engine in engines]
 
@@ -91,6 +91,11 @@ class Batcher:
     def engines_at_work(self) -> int:
         """Replicas with an engine that runs."""
         return sum(replica.works for replica in self._replicas)
+
+    @property
+    def restarts(self) -> int:
+        """Engines that others took the place of, because they died or hung."""
+        return self._replaced + sum(replica.deaths for replica in self._replicas)
 
     @property
     def failures(self) -> int:
@@ -144,7 +149,7 @@ class Batcher:
                 )
                 held = list(replica.held)
                 replica.retire()
-                self.restarts += 1
+                self._replaced += 1 + replica.deaths
                 self._replicas[i] = self._replica(None)
                 self._replicas[i].start()
                 self.line.put_back(held)

@@ -39,7 +39,7 @@ class Front:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        trace = Trace(_request_id(headers))
+        trace = Trace(_request_id(headers), scope["method"], headers)
         scope["state"]["trace"] = trace
         self._service.in_flight += 1
         try:
@@ -50,6 +50,7 @@ class Front:
         finally:
             self._service.in_flight -= 1
             trace.route = getattr(scope.get("route"), "path", "other")
+            trace.finish()
             self._ended(trace)
 
     async def _guarded(self, scope: Scope, headers: Headers, trace: Trace, receive: Receive, send: Send) -> None:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from contract.errors import EarshotError
-from service.engines.base import Samples
+from service.engines.base import Wave
 
 
 class End(StrEnum):
@@ -25,7 +25,7 @@ class EngineFailure(EarshotError):  # noqa: N818  (it says what happened)
 class Job:
     """A request's windows; `Line` moves it from one state to the next, nobody else."""
 
-    windows: list[Samples]
+    windows: list[Wave]
     """Views of one waveform; let go of when the job ends, whoever still holds the job."""
     deadline: float
     """On the clock of the line; after it, no compute is spent."""
@@ -40,25 +40,28 @@ class Job:
     missing: int = 0
     """Windows without an answer."""
     submitted: float = 0.0
-    started: float = 0.0
+    started: float | None = None
+    """None where no engine ever had a window of it."""
     finished: float = 0.0
     batch_size: int = 0
     """Of the largest batch that it was part of."""
 
     def __post_init__(self) -> None:
-        """The answers come in any order."""
+        """The answers come in any order; where none is asked for, none would ever end the job."""
+        if not self.windows:
+            raise ValueError("a job has at least one window")
         self.missing = len(self.windows)
         self.rows = [None] * self.missing
 
     @property
     def queue_seconds(self) -> float:
-        """From submission until the first window was handed to an engine."""
-        return max(0.0, self.started - self.submitted)
+        """From submission until the first window was handed to an engine, or to the end where that came first."""
+        return (self.finished if self.started is None else self.started) - self.submitted
 
     @property
     def engine_seconds(self) -> float:
-        """From there to the last answer."""
-        return max(0.0, self.finished - self.started)
+        """From there to the end."""
+        return 0.0 if self.started is None else self.finished - self.started
 
 
 class Ticket(NamedTuple):
@@ -67,6 +70,6 @@ class Ticket(NamedTuple):
     job: Job
     place: int
     """Of the window among those of its job."""
-    window: Samples
+    window: Wave
     """Kept here, because a job lets go of its windows when it ends."""
     attempt: int = 1

@@ -4,9 +4,11 @@ It knows no engine, no thread but by its lock, and no event loop: what it is tol
 shows. A free engine takes what is there, so nothing waits for a batch to fill.
 """
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from copy import copy
 from threading import Condition
 from typing import Any
 
@@ -14,10 +16,12 @@ from contract.errors import EarshotError
 from service.jobs import End, EngineFailure, Job, Ticket
 
 MOST_ATTEMPTS = 2
-"""A window that was in the hands of two engines when they died may be what kills them."""
+"""A window that was in the hands of two engines when they died, of the second one alone, may be what kills them."""
 
 Announce = Callable[[list[Job]], None]
 """Told the jobs that ended, outside of the lock."""
+
+_log = logging.getLogger(__name__)
 
 
 class LineFull(EarshotError):  # noqa: N818  (it says what happened)
@@ -55,10 +59,9 @@ class Line:
             return len(self._running | self._waiting_jobs.keys())
 
     def oldest_age(self) -> float:
-        """Seconds that the first in line has waited."""
+        """Seconds since the first in line was submitted."""
         with self._changed:
-            first = next(iter(self._waiting_jobs), None)
-            return 0.0 if first is None else self._clock() - first.submitted
+            return self._clock() - self._first().job.submitted if self._waiting else 0.0
 
     def submit(self, job: Job) -> None:
         """Join the line. One job may overshoot the bound, so that long audio is not starved by short."""
@@ -81,16 +84,16 @@ class Line:
         self._end(job, End.EXPIRED)
 
     def take(self, most: int, sharers: int = 1, wait: float | None = 0.0) -> list[Ticket] | None:
-        """The next windows, `most` at a time; None once the line is closed and empty.
+        """The next windows, `most` at a time; None once the line is closed and the last job in it has ended.
 
-        Where several engines share the line, a free one leaves the others their part. Waits for work as long as it
-        is told, None for ever.
+        Where several engines share the line, a free one leaves the others their part. A window whose engine died is
+        taken alone. Waits for work as long as it is told, None for ever.
         """
         expired: list[Job] = []
         with self._changed:
             if wait is None or wait > 0:
-                self._changed.wait_for(lambda: self._waiting or self._closed, wait)
-            if self._closed and not self._waiting:
+                self._changed.wait_for(lambda: self._waiting or self._is_over, wait)
+            if self._is_over:
                 return None
             tickets = self._next(min(most, -(-self._waiting // sharers)), expired)
             if self._waiting:
@@ -104,7 +107,7 @@ class Line:
         with self._changed:
             for ticket, row in zip(tickets, rows, strict=True):
                 job = ticket.job
-                if job.end is None and job.rows[ticket.place] is None:
+                if self._is_missing(ticket):
                     job.rows[ticket.place] = row
                     job.missing -= 1
                     job.batch_size = max(job.batch_size, batch_size)
@@ -116,21 +119,19 @@ class Line:
     def fail(self, tickets: Sequence[Ticket], error: Exception) -> None:
         """These windows cannot be answered, and so neither can the jobs they belong to."""
         with self._changed:
-            jobs = {ticket.job: None for ticket in tickets if ticket.job.end is None}
-            for job in jobs:
-                job.error = error
-                self._settle(job, End.FAILED)
-        self._tell(list(jobs))
+            jobs = list({ticket.job: None for ticket in tickets if ticket.job.end is None})
+            self._fail(jobs, error)
+        self._tell(jobs)
 
     def put_back(self, tickets: Sequence[Ticket]) -> None:
         """Their engine died under them: they are next, but not for ever."""
         with self._changed:
-            alive = [ticket for ticket in tickets if ticket.job.end is None and self._is_missing(ticket)]
-            again = [t._replace(attempt=t.attempt + 1) for t in alive if t.attempt < MOST_ATTEMPTS]
+            missing = [ticket for ticket in tickets if self._is_missing(ticket)]
+            again = [t._replace(attempt=t.attempt + 1) for t in missing if t.attempt < MOST_ATTEMPTS]
             self._again.extendleft(reversed(again))
             self._waiting += len(again)
             self._changed.notify_all()
-        tried = [ticket for ticket in alive if ticket.attempt >= MOST_ATTEMPTS]
+        tried = [ticket for ticket in missing if ticket.attempt >= MOST_ATTEMPTS]
         self.fail(tried, EngineFailure("the engine died on this sound, more than once"))
 
     def close(self) -> None:
@@ -139,36 +140,36 @@ class Line:
             self._closed = True
             self._changed.notify_all()
 
+    def wait_until_over(self, seconds: float) -> bool:
+        """Once it is closed: whether every job has ended, at the latest after so many seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._is_over, seconds)
+
     def abandon(self, error: Exception) -> None:
         """End every job that has not ended."""
         with self._changed:
             jobs = list(self._running | self._waiting_jobs.keys())
-            for job in jobs:
-                job.error = error
-                self._settle(job, End.FAILED)
+            self._fail(jobs, error)
         self._tell(jobs)
+
+    @property
+    def _is_over(self) -> bool:
+        """What is in the hands of an engine may come back, so that is not the end."""
+        return self._closed and not self._running and not self._waiting_jobs
 
     def _next(self, most: int, expired: list[Job]) -> list[Ticket]:
         now = self._clock()
         tickets: list[Ticket] = []
         while len(tickets) < most and self._waiting:
             ticket = self._first()
-            job = ticket.job
-            if job.deadline <= now:
-                self._settle(job, End.EXPIRED)
-                expired.append(job)
+            if ticket.job.deadline <= now:
+                self._settle(ticket.job, End.EXPIRED)
+                expired.append(ticket.job)
                 continue
-            self._waiting -= 1
-            if job not in self._running:
-                self._running.add(job)
-                job.started = now
-            if ticket.attempt == 1:
-                job.given += 1
-                if job.given == len(job.windows):
-                    del self._waiting_jobs[job]
-            else:
-                self._again.popleft()
+            self._hand_out(ticket, now)
             tickets.append(ticket)
+            if ticket.attempt > 1:  # alone: if it is what killed the engine, it takes nobody else along
+                break
         return tickets
 
     def _first(self) -> Ticket:
@@ -177,9 +178,23 @@ class Line:
         job = next(iter(self._waiting_jobs))
         return Ticket(job, job.given, job.windows[job.given])
 
+    def _hand_out(self, first: Ticket, now: float) -> None:
+        job = first.job
+        self._waiting -= 1
+        if first.attempt > 1:
+            self._again.popleft()
+            return
+        if job.started is None:
+            job.started = now
+            self._running.add(job)
+        job.given += 1
+        if job.given == len(job.windows):
+            del self._waiting_jobs[job]
+
     @staticmethod
     def _is_missing(ticket: Ticket) -> bool:
-        return ticket.job.rows[ticket.place] is None
+        job = ticket.job
+        return job.end is None and job.rows[ticket.place] is None
 
     def _end(self, job: Job, end: End) -> None:
         with self._changed:
@@ -189,21 +204,31 @@ class Line:
         if known:
             self._tell([job])
 
+    def _fail(self, jobs: Sequence[Job], error: Exception) -> None:
+        for job in jobs:
+            job.error = copy(error)  # one each: whoever raises it leaves his trace on it
+            self._settle(job, End.FAILED)
+
     def _settle(self, job: Job, end: End) -> None:
         """The one place where a job ends; the caller holds the lock."""
         if job in self._waiting_jobs:
             del self._waiting_jobs[job]
             self._waiting -= len(job.windows) - job.given
-        again = [ticket for ticket in self._again if ticket.job is job]
-        if again:
-            self._waiting -= len(again)
-            self._again = deque(ticket for ticket in self._again if ticket.job is not job)
+        others = deque(ticket for ticket in self._again if ticket.job is not job)
+        self._waiting -= len(self._again) - len(others)
+        self._again = others
         self._running.discard(job)
         job.finished = self._clock()
         job.end = end
         job.windows = []
         self.ends[end] += 1
+        if self._is_over:
+            self._changed.notify_all()
 
     def _tell(self, ended: list[Job]) -> None:
-        if ended:
+        if not ended:
+            return
+        try:
             self._announce(ended)
+        except Exception:
+            _log.exception("nobody could be told that %d jobs have ended", len(ended))

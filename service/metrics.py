@@ -2,8 +2,17 @@
 
 from typing import TYPE_CHECKING, Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from service.trace import Trace
@@ -34,6 +43,13 @@ STAGE_BUCKETS = (
 
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
 
+REFUSALS = frozenset({"overloaded", "draining", "deadline_exceeded", "unavailable"})
+"""Codes of requests that nothing was wrong with."""
+
+STAGES = ("decode", "queue", "engine", "total")
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # second lines that Prometheus itself does not use
+
 
 class Metrics:
     """Counters of one service, in a registry of its own."""
@@ -41,12 +57,14 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ours: Any = {"registry": self.registry}
+        ProcessCollector(**ours)
+        PlatformCollector(**ours)
         self._requests = Counter(
             "earshot_requests", "Requests by route, status and problem code", ["route", "status", "code"], **ours
         )
         self._stages = Histogram(
             "earshot_stage_seconds",
-            "Time by stage: decode, queue, engine, total",
+            "Time by stage: decode, queue, engine; total of requests that were answered",
             ["stage"],
             buckets=STAGE_BUCKETS,
             **ours,
@@ -55,13 +73,17 @@ class Metrics:
         self._engine_seconds = Counter("earshot_engine_busy_seconds", "Time that engines spent on batches", **ours)
         self._audio = Counter("earshot_audio_seconds", "Seconds of sound that were answered", **ours)
         self._windows = Counter("earshot_windows", "Windows that were answered", **ours)
-        self._bytes = Counter("earshot_body_bytes", "Bytes of audio that were received", **ours)
-        self._rejected = Counter("earshot_rejected", "Requests that were refused to protect others", ["code"], **ours)
+        self._bytes = Counter("earshot_body_bytes", "Bytes of bodies that were received whole", **ours)
+        self._rejected = Counter("earshot_rejected", "Good requests that were refused", ["code"], **ours)
         self._departed = Counter("earshot_departed", "Requests whose client left before the answer", **ours)
         self._info = Gauge(
-            "earshot_engine_info", "What runs the model", ["model", "version", "engine", "precision", "device", "sha256"], **ours
-        )  # fmt: skip
-        self._stage = {name: self._stages.labels(name) for name in ("decode", "queue", "engine", "total")}
+            "earshot_engine_info",
+            "What runs the model",
+            ["model", "version", "engine", "precision", "device", "sha256"],
+            **ours,
+        )
+        self._stage = {name: self._stages.labels(name) for name in STAGES}
+        self._refused = {code: self._rejected.labels(code) for code in REFUSALS}  # a rate needs a zero to begin at
 
     def watch(self, service: "Service") -> None:
         """Gauges are read when they are asked for."""
@@ -79,8 +101,9 @@ class Metrics:
     def request(self, trace: Trace) -> None:
         """A request ended."""
         self._requests.labels(trace.route, str(trace.status), trace.code).inc()
-        if trace.code in {"overloaded", "draining", "deadline_exceeded", "unavailable"}:
-            self._rejected.labels(trace.code).inc()
+        if trace.code in REFUSALS:
+            self._refused[trace.code].inc()
+        self._bytes.inc(trace.body_bytes)
         stages = (("decode", trace.decode_s), ("queue", trace.queue_s), ("engine", trace.engine_s))
         for name, seconds in stages:
             if seconds is not None:
@@ -89,7 +112,6 @@ class Metrics:
             self._stage["total"].observe(trace.total_s)
             self._windows.inc(trace.windows)
             self._audio.inc(trace.audio_s)
-            self._bytes.inc(trace.body_bytes)
 
     def engine(self, serving: "Serving") -> None:
         """Another model or engine is at work."""
@@ -113,7 +135,9 @@ class _Gauges(Collector):
     def collect(self) -> "Iterator[Metric]":
         service, serving = self._service, self._service.current
         yield GaugeMetricFamily("earshot_ready", "Whether requests are taken", float(service.is_ready))
-        yield GaugeMetricFamily("earshot_in_flight", "Requests that are not answered yet", service.in_flight)
+        yield GaugeMetricFamily(
+            "earshot_in_flight", "Requests that are not answered yet; this one is among them", service.in_flight
+        )
         yield GaugeMetricFamily("earshot_upload_bytes", "Bytes of bodies held in memory", service.uploads.held)
         if serving is None:
             return
@@ -124,6 +148,9 @@ class _Gauges(Collector):
         )
         yield GaugeMetricFamily("earshot_engines", "Engines that there should be", load.engines)
         yield GaugeMetricFamily("earshot_engines_at_work", "Engines that there are", load.engines_at_work)
+        yield CounterMetricFamily(
+            "earshot_engine_restarts", "Engines that died or hung and were replaced", serving.batcher.restarts
+        )
         yield GaugeMetricFamily("earshot_decoding", "Sounds that are decoded or wait for it", serving.hearing.pending)
         yield GaugeMetricFamily(
             "earshot_predicted_wait_seconds", "Until a request that came now would be answered",

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
@@ -114,6 +114,17 @@ def problem_of(error: Exception) -> ProblemError:
             return ProblemError("internal", "Something is broken here; the log knows more, by the request's id.")
 
 
+def invalid(error: ValidationError) -> ProblemError:
+    """What a model found wrong first."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    return _sentence(first["loc"], first["msg"])
+
+
+def _sentence(where: tuple[int | str, ...], what: str) -> ProblemError:
+    place = ".".join(str(part)[:50] for part in where) or "the request"
+    return ProblemError("invalid_request", f"{place}: {what[:200]}")
+
+
 def problem_body(problem: ProblemError, request_id: str | None) -> str:
     """As JSON."""
     body = Problem(
@@ -162,8 +173,7 @@ def add_handlers(app: FastAPI) -> None:
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  (what it is registered for)
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"][1:]) or "the request"
-    return _answer(ProblemError("invalid_request", f"{where}: {first['msg']}"), request)
+    return _answer(_sentence(first["loc"][1:], first["msg"]), request)
 
 
 def _http(request: Request, error: Exception) -> Response:

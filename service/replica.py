@@ -16,6 +16,7 @@ from service.cost import Cost
 from service.engines.base import Engine, Outputs
 from service.jobs import EngineFailure, Ticket
 from service.line import Line
+from service.windows import lay
 
 Judge = Callable[[Outputs], Sequence[Any]]
 """Makes one row of each window's outputs."""
@@ -51,6 +52,8 @@ class Replica(Thread):
         self.held: list[Ticket] = []
         self.failures = 0
         """Attempts in a row to get an engine that were in vain."""
+        self.deaths = 0
+        """Engines that died here."""
 
     @property
     def works(self) -> bool:
@@ -109,8 +112,7 @@ class Replica(Thread):
 
     def _rows(self, engine: Engine, windows: Sequence[Any]) -> tuple[Sequence[Any], Any]:
         for row, window in zip(engine.staging, windows, strict=False):
-            row[: len(window)] = window
-            row[len(window) :] = 0
+            lay(window, row)
         outputs = engine.infer(len(windows))
         sound = np.isfinite(outputs.logits).all(axis=1)
         return self._judge(outputs), sound
@@ -124,6 +126,7 @@ class Replica(Thread):
         return bool(sound[0])
 
     def _bury(self, tickets: list[Ticket]) -> None:
+        self.deaths += 1
         _log.error("%s: the engine has died, a new one is made", self.name)
         self._close()
         self._line.put_back(tickets)

@@ -1,6 +1,10 @@
-"""The requests that are taken and the answers that are given, as OpenAPI shows them."""
+"""The requests that are taken and the answers that are given, as OpenAPI shows them.
 
-from pydantic import BaseModel, ConfigDict, Field
+What `/v1/classify` answers is made of typed dictionaries: they cost nothing to build, and go to JSON in one step.
+"""
+
+from pydantic import BaseModel, ConfigDict, Field, with_config
+from typing_extensions import TypedDict
 
 MOST_LABELS = 1000
 """A bound on `top_k`; no sound needs more names."""
@@ -8,6 +12,9 @@ MOST_LABELS = 1000
 
 class _Schema(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
+
+
+_documented = with_config(ConfigDict(use_attribute_docstrings=True))
 
 
 class ClassifyQuery(_Schema):
@@ -34,7 +41,8 @@ class AudioInJson(_Schema):
     """The bytes of an audio file, in base64."""
 
 
-class Prediction(_Schema):
+@_documented
+class Prediction(TypedDict):
     """One label and how sure the model is of it."""
 
     label: str
@@ -44,7 +52,8 @@ class Prediction(_Schema):
     """Calibrated: of answers with 0.8, about 80 % are right."""
 
 
-class Novelty(_Schema):
+@_documented
+class Novelty(TypedDict):
     """How far the sound lies from all that the model has learned."""
 
     score: float
@@ -54,7 +63,8 @@ class Novelty(_Schema):
     unlike_training: bool
 
 
-class Stretch(_Schema):
+@_documented
+class Stretch(TypedDict):
     """What was heard in one window."""
 
     start_s: float
@@ -64,7 +74,8 @@ class Stretch(_Schema):
     novelty: float | None
 
 
-class AudioFacts(_Schema):
+@_documented
+class AudioFacts(TypedDict):
     """What was sent."""
 
     format: str
@@ -76,7 +87,8 @@ class AudioFacts(_Schema):
     windows: int
 
 
-class Timings(_Schema):
+@_documented
+class Timings(TypedDict):
     """Where the time went, the same numbers as in `Server-Timing`."""
 
     decode_ms: float
@@ -88,7 +100,8 @@ class Timings(_Schema):
     """Of the batch that it was computed in."""
 
 
-class ModelUsed(_Schema):
+@_documented
+class ModelUsed(TypedDict):
     """What answered."""
 
     name: str
@@ -99,7 +112,8 @@ class ModelUsed(_Schema):
     precision: str
 
 
-class Classification(_Schema):
+@_documented
+class Classification(TypedDict):
     """What a sound is."""
 
     predictions: list[Prediction]

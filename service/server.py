@@ -19,6 +19,7 @@ import uvicorn
 from contract.errors import EarshotError
 from service import logs
 from service.app import create_app
+from service.memory import keep_memory
 from service.protocol import protocol_with
 from service.serving import Service, State
 from service.settings import Settings
@@ -38,6 +39,7 @@ def serve(settings: Settings) -> None:
     """Run until a signal ends it."""
     logs.set_up(settings)
     sys.setswitchinterval(SWITCH_S)
+    keep_memory()
     _allow_many_files()
     listener = listen(settings.host, settings.port)
     app = create_app(settings, in_background=True)

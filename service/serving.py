@@ -19,6 +19,7 @@ from service.hearing import Hearing
 from service.jobs import End, Job
 from service.judge import Judge, Row
 from service.line import LineClosed
+from service.memory import settle_garbage
 from service.metrics import Metrics
 from service.model import ServedModel, from_bundle, from_onnx, read_labels
 from service.problems import ProblemError
@@ -137,6 +138,7 @@ class Service:
         if self.state is State.LOADING:
             self.state = State.READY
         self._announce()
+        settle_garbage()
 
     async def reload(self) -> Serving:
         """Serve what lies in the bundle's folder now. Requests go on with the old model until the new one is warm."""
@@ -150,6 +152,7 @@ class Service:
             self._announce()
             if old is not None:
                 await self._retire(old)
+            settle_garbage()
             return fresh
 
     async def drain(self) -> None:

@@ -2,7 +2,10 @@
 
 from typing import NamedTuple
 
-from service.engines.base import Samples
+import numpy as np
+
+from contract.audio import PCM16_SCALE
+from service.engines.base import Samples, Wave
 
 SHORTEST_TAIL_S = 0.25
 """A rest shorter than any sound that could be named, such as the padding of an MP3, gets no window of its own."""
@@ -28,6 +31,16 @@ def windows_of(samples: int, window: int, hop: int, sample_rate: int) -> list[Wi
     return [Window(start, start + window) for start in starts]
 
 
-def cut(waveform: Samples, windows: list[Window]) -> list[Samples]:
+def cut(waveform: Wave, windows: list[Window]) -> list[Wave]:
     """Views, not copies."""
     return [waveform[start:end] for start, end in windows]
+
+
+def lay(window: Wave, row: Samples) -> None:
+    """Copy a window to a row of an engine's buffer, with silence after its end."""
+    size = len(window)
+    if window.dtype == np.int16:
+        np.multiply(window, PCM16_SCALE, out=row[:size])
+    else:
+        row[:size] = window
+    row[size:] = 0

@@ -10,6 +10,9 @@ from contract.errors import EarshotError
 
 Samples = NDArray[np.float32]
 
+Wave = Samples | NDArray[np.int16]
+"""What is heard: between −1 and 1, or as 16-bit files hold it, half the size while it waits."""
+
 
 class EngineError(EarshotError):
     """An engine cannot be had, or does not run; the message names it and what to do."""

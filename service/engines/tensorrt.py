@@ -138,7 +138,6 @@ class TensorRTEngine:
             answers = zip(self._answers, asked, strict=True)
             back = tuple(stream.back(answer[:size], places[name]) for answer, name in answers)
             self._batches[size] = Batch(size, stream, context, there, back)
-        stream.wait()  # for what the contexts have put on it
 
 
 def _asked(outputs: tuple[str, ...]) -> tuple[str, ...]:

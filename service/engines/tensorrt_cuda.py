@@ -6,14 +6,24 @@ import math
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from contract.errors import UnavailableError
 from service.engines.base import EngineError, Samples
 
 _log = logging.getLogger(__name__)
+
+
+def find_cuda() -> ModuleType:
+    """CUDA's runtime, where it is installed."""
+    try:
+        return import_module("cuda.bindings.runtime")
+    except (ImportError, OSError) as error:  # OSError: the package is there, its libraries are not
+        raise UnavailableError(f"cuda-bindings does not load ({error}): pip install 'earshot[gpu]'") from error
 
 
 class Cuda:
