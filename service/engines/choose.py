@@ -4,9 +4,13 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 
-from contract.errors import EarshotError
+from contract.bundle import WEIGHTS, Bundle
+from contract.errors import EarshotError, UnavailableError
 from service.engines import onnx
 from service.engines.base import Engine, EngineError
 from service.model import Graph, ServedModel
@@ -18,7 +22,14 @@ BATCH_ON_GPU = 32
 STREAMS_ON_GPU = 2
 """While one copies, the other computes."""
 
+GPU_FILES = (Path("/dev/nvidiactl"), Path("/dev/dxg"))
+"""What the driver puts there, on Linux and on Linux inside of Windows: a look costs nothing, a library seconds."""
+
+_GRAPHS_FOR_CPU = ("int8", "float32", "float16")
+_GRAPHS_FOR_GPU = ("float16", "float32")
+
 _log = logging.getLogger(__name__)
+Note = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -39,19 +50,20 @@ class Chosen:
     reason: str
 
 
-def choose(model: ServedModel, settings: Settings, note: Callable[[str], None] = _log.info) -> Chosen:
+def choose(model: ServedModel, settings: Settings, note: Note = _log.info) -> Chosen:
     """Load the first candidate that works; an error that names every one if none does."""
     refusals: list[str] = []
-    for candidate in candidates(model, settings, refusals, note):
+    for name, find in candidates(model, settings, note):
         try:
+            candidate = find()
             engines = _loaded(candidate)
         except EarshotError as error:
-            note(f"{candidate.name} does not run here: {error}")
-            refusals.append(f"{candidate.name}: {error}")
+            note(f"{name} does not run here: {error}")
+            refusals.append(f"{name}: {error}")
             continue
-        reason = f"fallback: {'; '.join(refusals)}" if refusals else "the first choice here"
+        reason = f"fallback: {'; '.join(refusals)}" if refusals else _why(settings)
         return Chosen(engines, candidate.make, reason)
-    raise EngineError(f"no engine runs {model.name} here: {'; '.join(refusals) or 'none was found'}")
+    raise EngineError(f"no engine runs {model.name} here: {'; '.join(refusals) or 'settings leave none'}")
 
 
 def cores() -> int:
@@ -59,54 +71,82 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def candidates(
-    model: ServedModel, settings: Settings, refusals: list[str], note: Callable[[str], None]
-) -> Iterator[Candidate]:
-    """In the order of their speed; those that are not here are named in `refusals`."""
-    if settings.device != "cpu":
-        yield from _gpu_candidates(model, settings, refusals, note)
+def candidates(model: ServedModel, settings: Settings, note: Note) -> Iterator[tuple[str, Callable[[], Candidate]]]:
+    """What may run the model, the fastest first; each is looked for only when its turn comes."""
+    wants_gpu = settings.device == "cuda" or settings.engine in {"tensorrt", "tensorrt_rtx", "torch"}
+    may_be_gpu = wants_gpu or (settings.device == "auto" and any(file.exists() for file in GPU_FILES))
+    if may_be_gpu:
+        for name in ("tensorrt", "tensorrt_rtx"):
+            if settings.engine in {"auto", name}:
+                yield name, partial(_tensorrt, name, model, settings, note)
+        if settings.engine in {"auto", "torch"}:
+            yield "torch", partial(_torch, model, settings)
+        if settings.engine in {"auto", "onnx"}:
+            yield "onnx on CUDA", partial(_onnx, model, settings, onnx.CUDA)
     if settings.engine in {"auto", "onnx"} and settings.device != "cuda":
-        yield _onnx_candidate(model, settings, onnx.CPU)
+        yield "onnx on the CPU", partial(_onnx, model, settings, onnx.CPU)
 
 
-def _gpu_candidates(
-    model: ServedModel, settings: Settings, refusals: list[str], note: Callable[[str], None]
-) -> Iterator[Candidate]:
-    for name in ("tensorrt", "tensorrt_rtx", "torch"):
-        if settings.engine not in {"auto", name}:
-            continue
-        module = name if name == "torch" else f"{name}"
-        if find_spec(module) is None:
-            if settings.engine == name:
-                refusals.append(f"{name} is not installed: pip install 'earshot[gpu]'")
-            continue
-        yield from _gpu_candidate(name, model, settings, note)
-    if settings.engine in {"auto", "onnx"} and onnx.is_here(onnx.CUDA):
-        yield _onnx_candidate(model, settings, onnx.CUDA)
-    elif settings.engine == "onnx" and settings.device == "cuda":
-        refusals.append("the onnxruntime that is installed has no CUDA: pip install 'earshot[gpu]'")
+def _why(settings: Settings) -> str:
+    if settings.engine != "auto":
+        return f"--engine {settings.engine}"
+    return "the fastest that works here" if settings.device != "cpu" else "--device cpu"
 
 
-def _gpu_candidate(
-    name: str, model: ServedModel, settings: Settings, note: Callable[[str], None]
-) -> Iterator[Candidate]:
-    """Filled in where the GPU engines are."""
-    del name, model, settings, note
-    yield from ()
+def _tensorrt(name: str, model: ServedModel, settings: Settings, note: Note) -> Candidate:
+    graph = _graph(model, settings, _GRAPHS_FOR_GPU)
+    _require_bundle(model)
+    from service.engines.tensorrt import TensorRTEngine
+    from service.engines.tensorrt_cuda import find_cuda
+
+    trt, cuda = _module(name), find_cuda()
+
+    max_batch = settings.max_batch or BATCH_ON_GPU
+    return Candidate(name, lambda: TensorRTEngine(graph, max_batch, trt, cuda, note), _streams(settings))
 
 
-def _onnx_candidate(model: ServedModel, settings: Settings, provider: str) -> Candidate:
+def _torch(model: ServedModel, settings: Settings) -> Candidate:
+    bundle = _require_bundle(model)
+    from service.engines.torch import TorchEngine
+
+    weights, sha256 = bundle.path(WEIGHTS), bundle.manifest.files[WEIGHTS].sha256
+    max_batch = settings.max_batch or BATCH_ON_GPU
+    return Candidate("torch", lambda: TorchEngine(weights, sha256, max_batch), _streams(settings))
+
+
+def _onnx(model: ServedModel, settings: Settings, provider: str) -> Candidate:
+    if not onnx.is_here(provider):
+        raise UnavailableError(f"the onnxruntime that is installed has no {provider}: pip install 'earshot[gpu]'")
     on_cpu = provider == onnx.CPU
-    graph = _graph(model, settings, ("int8", "float32", "float16") if on_cpu else ("float16", "float32"))
+    graph = _graph(model, settings, _GRAPHS_FOR_CPU if on_cpu else _GRAPHS_FOR_GPU)
     max_batch = settings.max_batch or (BATCH_ON_CPU if on_cpu else BATCH_ON_GPU)
-    replicas = settings.replicas or (max(1, cores() // settings.threads) if on_cpu else STREAMS_ON_GPU)
+    replicas = (settings.replicas or max(1, cores() // settings.threads)) if on_cpu else _streams(settings)
     shared = onnx.OnnxSession(graph, provider, settings.threads) if settings.threads == 1 else None
 
     def make() -> Engine:
         session = shared or onnx.OnnxSession(graph, provider, settings.threads)
         return onnx.OnnxEngine(session, max_batch, model.window_samples)
 
-    return Candidate(f"onnx on {'the CPU' if on_cpu else 'CUDA'}", make, replicas)
+    return Candidate("onnx", make, replicas)
+
+
+def _streams(settings: Settings) -> int:
+    return settings.replicas or STREAMS_ON_GPU
+
+
+def _require_bundle(model: ServedModel) -> Bundle:
+    if model.bundle is None:
+        raise UnavailableError("it runs bundles only, not a bare ONNX file")
+    return model.bundle
+
+
+def _module(name: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise UnavailableError(f"{name} is not installed, or does not load: pip install 'earshot[gpu]'") from error
+    except OSError as error:  # the package is there, its libraries are not
+        raise UnavailableError(f"{name} is installed, but its libraries do not load") from error
 
 
 def _graph(model: ServedModel, settings: Settings, order: tuple[str, ...]) -> Graph:

@@ -23,6 +23,7 @@ class OnnxSession:
     provider: str = CPU
     threads: int = 1
     _session: Any = None
+    _warm: bool = False
     _lock: Lock = field(default_factory=Lock)
 
     def get(self) -> Any:  # noqa: ANN401  (onnxruntime has no types)
@@ -32,10 +33,16 @@ class OnnxSession:
                 self._session = _load(self.graph, self.provider, self.threads)
             return self._session
 
+    def begin_warm_up(self) -> bool:
+        """Whether nobody else has warmed it up; whoever asks first is to do it."""
+        with self._lock:
+            first, self._warm = not self._warm, True
+            return first
+
     def drop(self) -> None:
         """Forget it: the next one who asks gets a new one."""
         with self._lock:
-            self._session = None
+            self._session, self._warm = None, False
 
 
 class OnnxEngine:
@@ -59,9 +66,10 @@ class OnnxEngine:
         self.staging = np.zeros(self._shape, np.float32)
 
     def warm_up(self) -> None:
-        """Memory is planned per batch size: run each once."""
-        for count in range(1, len(self.staging) + 1):
-            self.infer(count)
+        """Memory is planned per batch size: run each once, by one of those that share the session."""
+        if self._source.begin_warm_up():
+            for count in range(1, len(self.staging) + 1):
+                self.infer(count)
 
     def infer(self, count: int) -> Outputs:
         """Run the first rows of `staging`."""

@@ -28,8 +28,8 @@ Waves = NDArray[np.float32]
 
 
 def answers(waves: Waves) -> dict[str, Waves]:
-    """What the plan makes of waveforms: each row for itself, and no two numbers of a row alike."""
-    heard: Waves = waves @ np.linspace(-1, 1, waves.shape[1], dtype=np.float32)
+    """What the plan makes of waveforms: each row for itself, no two numbers alike, and whole numbers stay exact."""
+    heard: Waves = waves @ (np.arange(waves.shape[1], dtype=np.float32) % 7)
     logits: Waves = np.outer(heard, np.arange(1, CLASSES + 1, dtype=np.float32))
     embedding: Waves = np.outer(heard, -np.arange(1, WIDTH + 1, dtype=np.float32))
     return {"logits": logits, "embedding": embedding}
@@ -177,9 +177,10 @@ class FakeContext:
             return True
 
         def compute() -> None:
-            for name, answer in answers(device.array(places[INPUT], shape)).items():
-                if name in places:
-                    device.array(places[name], answer.shape)[:] = answer
+            made = answers(device.array(places[INPUT], shape))
+            for name in self._library.outputs:
+                answer = made.get(name, made["logits"])
+                device.array(places[name], answer.shape)[:] = answer
 
         return device.put(stream, compute) or self._refused("the stream takes nothing")
 

@@ -1,3 +1,4 @@
+# ruff: noqa: N802  (the names are CUDA's)
 """CUDA's runtime without a GPU, with the manners of the real one.
 
 Host memory stands for the GPU's, but nothing may touch what was not set aside or was given back. Streams are queues:
@@ -21,6 +22,7 @@ runtime = pytest.importorskip(
     "cuda.bindings.runtime", reason="cuda-bindings is not installed: pip install 'earshot[dev]'"
 )
 Errors = runtime.cudaError_t
+CAPTURING = ("cudaStreamBeginCapture", "cudaStreamEndCapture", "cudaGraphInstantiate")
 Work = Callable[[], None]
 Answer = tuple[Any, ...]
 
@@ -51,6 +53,8 @@ def function(method: Callable[..., Answer]) -> Callable[..., Answer]:
         self.calls.append((name, arguments))
         self.now += self.seconds.get(name, 1e-6)
         if self.fails(name, len(self.calls)):
+            if name == "cudaStreamEndCapture":  # whatever else it returns, it ends the capture
+                self.queues[int(arguments[0])].recording = None
             return (self.error, None) if name in _GIVERS else (self.error,)
         return method(self, *arguments)
 
@@ -122,27 +126,27 @@ class FakeCuda:
         return _within(self.on_gpu, address, size)
 
     @function
-    def cudaGetDeviceProperties(self, _device: int) -> Answer:  # noqa: N802
+    def cudaGetDeviceProperties(self, _device: int) -> Answer:
         major, minor = self.capability
         return Errors.cudaSuccess, SimpleNamespace(major=major, minor=minor, name=b"NVIDIA A10G\0\0")
 
-    def cudaGetErrorString(self, error: Any) -> Answer:  # noqa: ANN401, N802
+    def cudaGetErrorString(self, error: Any) -> Answer:  # noqa: ANN401
         return cast("Answer", runtime.cudaGetErrorString(error))
 
     @function
-    def cudaStreamCreateWithFlags(self, flags: int) -> Answer:  # noqa: N802
+    def cudaStreamCreateWithFlags(self, flags: int) -> Answer:
         assert flags == runtime.cudaStreamNonBlocking
         handle = self._handle()
         self.queues[handle] = Queue()
         return Errors.cudaSuccess, runtime.cudaStream_t(handle)
 
     @function
-    def cudaStreamDestroy(self, stream: Any) -> Answer:  # noqa: ANN401, N802
+    def cudaStreamDestroy(self, stream: Any) -> Answer:  # noqa: ANN401
         del self.queues[int(stream)]
         return (Errors.cudaSuccess,)
 
     @function
-    def cudaStreamSynchronize(self, stream: Any) -> Answer:  # noqa: ANN401, N802
+    def cudaStreamSynchronize(self, stream: Any) -> Answer:  # noqa: ANN401
         queue = self.queues[int(stream)]
         if queue.recording is not None:
             queue.spoilt = True
@@ -153,26 +157,26 @@ class FakeCuda:
         return (Errors.cudaSuccess,)
 
     @function
-    def cudaMalloc(self, size: int) -> Answer:  # noqa: N802
+    def cudaMalloc(self, size: int) -> Answer:
         return self._allocated(self.on_gpu, size)
 
     @function
-    def cudaFree(self, address: int) -> Answer:  # noqa: N802
+    def cudaFree(self, address: int) -> Answer:
         del self.on_gpu[address]
         return (Errors.cudaSuccess,)
 
     @function
-    def cudaHostAlloc(self, size: int, flags: int) -> Answer:  # noqa: N802
+    def cudaHostAlloc(self, size: int, flags: int) -> Answer:
         assert flags == runtime.cudaHostAllocDefault
         return self._allocated(self.pinned, size)
 
     @function
-    def cudaFreeHost(self, address: int) -> Answer:  # noqa: N802
+    def cudaFreeHost(self, address: int) -> Answer:
         del self.pinned[address]
         return (Errors.cudaSuccess,)
 
     @function
-    def cudaMemcpyAsync(self, destination: int, source: int, size: int, kind: Any, stream: Any) -> Answer:  # noqa: ANN401, N802, PLR0917
+    def cudaMemcpyAsync(self, destination: int, source: int, size: int, kind: Any, stream: Any) -> Answer:  # noqa: ANN401
         there = kind == runtime.cudaMemcpyKind.cudaMemcpyHostToDevice
         assert there or kind == runtime.cudaMemcpyKind.cudaMemcpyDeviceToHost
         host, gpu = (source, destination) if there else (destination, source)
@@ -186,7 +190,7 @@ class FakeCuda:
         return (Errors.cudaSuccess,)
 
     @function
-    def cudaStreamBeginCapture(self, stream: Any, mode: Any) -> Answer:  # noqa: ANN401, N802
+    def cudaStreamBeginCapture(self, stream: Any, mode: Any) -> Answer:  # noqa: ANN401
         queue = self.queues[int(stream)]
         assert mode == runtime.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
         assert queue.recording is None
@@ -195,7 +199,7 @@ class FakeCuda:
         return (Errors.cudaSuccess,)
 
     @function
-    def cudaStreamEndCapture(self, stream: Any) -> Answer:  # noqa: ANN401, N802
+    def cudaStreamEndCapture(self, stream: Any) -> Answer:  # noqa: ANN401
         queue = self.queues[int(stream)]
         recorded, spoilt = queue.recording, queue.spoilt
         queue.recording, queue.spoilt = None, False
@@ -204,23 +208,23 @@ class FakeCuda:
         return Errors.cudaSuccess, self._kept(self.graphs, Graph(tuple(recorded)))
 
     @function
-    def cudaGraphInstantiate(self, graph: int, flags: int) -> Answer:  # noqa: N802
+    def cudaGraphInstantiate(self, graph: int, flags: int) -> Answer:
         assert flags == 0
         return Errors.cudaSuccess, self._kept(self.instances, self.graphs[graph])
 
     @function
-    def cudaGraphLaunch(self, instance: int, stream: Any) -> Answer:  # noqa: ANN401, N802
+    def cudaGraphLaunch(self, instance: int, stream: Any) -> Answer:  # noqa: ANN401
         for work in self.instances[instance].work:
             assert self.put(int(stream), work)
         return (Errors.cudaSuccess,)
 
     @function
-    def cudaGraphDestroy(self, graph: int) -> Answer:  # noqa: N802
+    def cudaGraphDestroy(self, graph: int) -> Answer:
         del self.graphs[graph]
         return (Errors.cudaSuccess,)
 
     @function
-    def cudaGraphExecDestroy(self, instance: int) -> Answer:  # noqa: N802
+    def cudaGraphExecDestroy(self, instance: int) -> Answer:
         del self.instances[instance]
         return (Errors.cudaSuccess,)
 
