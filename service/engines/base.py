@@ -49,7 +49,7 @@ class Engine(Protocol):
     """One replica: used by one thread at a time. Nothing is loaded before `load`, which may be called again."""
 
     staging: Samples
-    """[largest batch, window samples], allocated once by `load`: its first rows are filled, then `infer` is called."""
+    """[largest batch, window samples], made once by `load`: its first rows are filled, then `infer` is called."""
 
     def load(self) -> None:
         """Get ready; may take minutes where an engine has to be built. Called again after a failure."""
