@@ -14,14 +14,14 @@ from service.hearing import Sound
 from service.jobs import Job
 from service.model import ServedModel
 from service.problems import KINDS, ProblemError, documented, invalid
-from service.routes.shared import query_parameters, service_of, trace_of
+from service.routes.shared import PlainRoute, query_parameters, service_of, trace_of
 from service.schemas import AudioInJson, Classification, ClassifyQuery
 from service.serving import Service, Serving, answered
 from service.settings import Settings
 from service.trace import Trace
 from service.windows import Window, cut, windows_of
 
-router = APIRouter()
+router = APIRouter(route_class=PlainRoute)
 
 _NOTHING_ASKED = ClassifyQuery()
 

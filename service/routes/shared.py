@@ -1,12 +1,25 @@
 """What routes find in a request: the service, and the trace that the front has begun."""
 
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
 
-from fastapi import Request
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from service.serving import Service
 from service.trace import Trace
+
+
+class PlainRoute(APIRoute):
+    """Documented like any other, but its function gets the request as it is and answers by itself.
+
+    For the routes where the tenth of a millisecond counts that the framework takes to read parameters.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The function itself."""
+        return cast("Callable[[Request], Coroutine[Any, Any, Response]]", self.endpoint)
 
 
 def service_of(request: Request) -> Service:
