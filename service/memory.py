@@ -26,6 +26,7 @@ def keep_memory() -> None:
 
 
 def settle_garbage() -> None:
-    """Once all is loaded: what is there now stays, and is not looked at again."""
+    """Once all is loaded: what is there now stays, and is not looked at again until the next model is loaded."""
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
