@@ -5,6 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
+from benchmarks.commands import add_benchmark_commands
 from contract.errors import EarshotError
 from export.commands import add_export_commands
 from service.commands import add_service_commands
@@ -25,6 +26,7 @@ app = typer.Typer(
 add_training_commands(app)
 add_export_commands(app)
 add_service_commands(app)
+add_benchmark_commands(app)
 
 
 def main() -> None:

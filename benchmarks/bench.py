@@ -1,0 +1,109 @@
+"""A service and the bare engine on the same cores, loaded and charged in turn."""
+
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from benchmarks import load
+from benchmarks.answers import OK, Answers
+from benchmarks.levels import WARM_SHARE, Level, MemoryUnderLoad, Refusals, figures
+from benchmarks.load import Request, closed_loop, open_loop
+from benchmarks.processes import Cpus, busy_seconds, on_cpus, processes_of, rss_bytes, sampled
+from benchmarks.raw import RawEngine, RawOrder
+from benchmarks.served import Served
+from benchmarks.subject import Subject
+from benchmarks.wire import post
+from contract.errors import EarshotError
+
+LOOK_S = 0.1
+"""Between two looks at the memory of a service that is overloaded."""
+
+_MB = 1e6
+
+Load = Callable[[], Coroutine[Any, Any, Answers]]
+
+
+class Bench:
+    """Both of them, ready; the client runs on cores of its own, or on the same."""
+
+    def __init__(self, subject: Subject, server: Cpus, client: Cpus, raw_s: float) -> None:
+        """Start the service, ask it what it runs, and start the bare engine with the same graph."""
+        self._cpus, self._client_cpus, self._raw_s = server, client, raw_s
+        with ExitStack() as stack:
+            self.served = stack.enter_context(Served(subject.serve_flags, server))
+            self.served.wait_until_ready()
+            order = raw_order(subject, self.served.model_facts(), len(server))
+            self._engine = stack.enter_context(RawEngine(order, server))
+            self.requests = requests_for(subject.bodies, self._engine.labels)
+            self._raw = self._engine.measure(raw_s)
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End both."""
+        self._stack.__exit__(kind, error, trace)
+
+    def closed(self, name: str, connections: int, seconds: float) -> Level:
+        """As many requests as are answered over so many connections."""
+        port, requests = self.served.port, self.requests
+        answers, costs = self._charged(lambda: closed_loop(port, requests, connections, seconds))
+        return Level(name, connections, None, **figures(answers, seconds), **costs)
+
+    def opened(self, name: str, rate: float, seconds: float) -> Level:
+        """So many requests per second, whether or not they are answered."""
+        port, requests = self.served.port, self.requests
+        before = self.served.memory().rss_bytes / _MB
+        pids = processes_of(self.served.session)
+        start = time.perf_counter()
+        with sampled(lambda: rss_bytes(pids) / _MB, LOOK_S, lambda: time.perf_counter() - start) as samples:
+            answers, costs = self._charged(lambda: open_loop(port, requests, rate, seconds))
+        warm = seconds * WARM_SHARE
+        memory = MemoryUnderLoad.of(before, [held for moment, held in samples if warm <= moment < seconds])
+        refusals = Refusals.of(answers.due_between(warm, seconds))
+        return Level(name, None, rate, **figures(answers, seconds), **costs, refusals=refusals, memory=memory)
+
+    def _charged(self, made: Load) -> tuple[Answers, dict[str, Any]]:
+        """Run a load: its answers and what it cost the service, with the bare engine before and after."""
+        spent = self._spent()
+        with on_cpus(self._client_cpus):
+            answers = load.run(made())
+        busy, cpu, own, elapsed = np.subtract(self._spent(), spent).tolist()
+        foreign = busy - cpu - (own if self._client_cpus & self._cpus else 0.0)
+        self.served.wait_until_calm()
+        before, self._raw = self._raw, self._engine.measure(self._raw_s)
+        return answers, {
+            "raw": before.mean_with(self._raw),
+            "server_cpu_ms": 1000 * cpu / max(1, answers.count(OK)),
+            "foreign_cores": max(0.0, foreign) / elapsed,
+        }
+
+    def _spent(self) -> tuple[float, float, float, float]:
+        """By all on the service's cores, by the service, by this client; and the time."""
+        return busy_seconds(self._cpus), self.served.cpu_seconds(), time.process_time(), time.perf_counter()
+
+
+def requests_for(bodies: list[bytes], labels: list[str]) -> list[Request]:
+    """Each clip with the label that the bare engine gives it."""
+    return [Request(post(body), label) for body, label in zip(bodies, labels, strict=True)]
+
+
+def raw_order(subject: Subject, facts: dict[str, Any], threads: int) -> RawOrder:
+    """The bare engine for what the service says that it runs."""
+    engine = facts["engine"]
+    if (engine["name"], engine["device"]) != ("onnx", "cpu"):
+        raise EarshotError(
+            f"the service runs {engine['name']} on {engine['device']}, but is measured against ONNX Runtime on the "
+            "CPU: add --flags '--device cpu'"
+        )
+    clips = None if subject.clips is None else str(subject.clips.resolve())
+    return RawOrder(
+        subject.model_settings, engine["precision"], engine["max_batch"], threads, clips, subject.clip_rate
+    )

@@ -1,0 +1,85 @@
+"""What a measurement says: figures, targets and verdicts as a table for a person, and all of it as JSON."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.provenance import Provenance
+from benchmarks.targets import Line, Verdict
+from contract.files import replacing
+
+console = Console(highlight=False, markup=False)
+
+
+@dataclass(frozen=True)
+class Report:
+    """The end of a measurement."""
+
+    title: str
+    lines: list[Line]
+    setup: dict[str, Any]
+    """What was measured, and how."""
+    details: dict[str, Any]
+    """Every figure of every round."""
+    provenance: Provenance = field(default_factory=Provenance.here)
+
+    @property
+    def missed(self) -> list[Line]:
+        """Targets that were not met."""
+        return [line for line in self.lines if line.verdict is Verdict.MISSED]
+
+    def as_json(self) -> str:
+        """All of it; what is no number is null."""
+        lines = [asdict(line) | {"verdict": line.verdict.lower()} for line in self.lines]
+        content = asdict(self.provenance) | {"setup": self.setup, "figures": lines, "details": self.details}
+        return json.dumps(_without_nan(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def say(sentence: str) -> None:
+    """While it goes on."""
+    console.print(sentence, soft_wrap=True)
+
+
+def finish(report: Report, out: Path | None, *, strict: bool) -> None:
+    """Show it, keep it, and fail by it if that is wanted."""
+    show(report)
+    if out is not None:
+        with replacing(out) as aside:
+            aside.write_text(report.as_json(), encoding="utf-8")
+    if strict and report.missed:
+        raise typer.Exit(1)
+
+
+def show(report: Report) -> None:
+    """As a table."""
+    origin = report.provenance
+    console.print(f"{origin.machine}; commit {origin.commit}; {origin.date}", soft_wrap=True)
+    table = Table(title=report.title)
+    for heading in ("figure", "value", "target", "", "beside it"):
+        table.add_column(heading, justify="right" if heading in {"value", "target"} else "left")
+    for line in report.lines:
+        table.add_row(line.what, f"{_rounded(line.value)} {line.unit}".rstrip(), line.target, line.verdict, line.note)
+    console.print(table)
+    console.print(
+        f"{len(report.missed)} of {sum(line.verdict is not Verdict.NONE for line in report.lines)} targets missed"
+    )
+
+
+def _rounded(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+
+
+def _without_nan(content: Any) -> Any:  # noqa: ANN401
+    match content:
+        case dict():
+            return {name: _without_nan(value) for name, value in content.items()}
+        case list() | tuple():
+            return [_without_nan(value) for value in content]
+        case float() if content != content or content in {float("inf"), float("-inf")}:
+            return None
+    return content

@@ -1,0 +1,57 @@
+"""A server that does exactly what a test wants: known answers after known times, or none at all."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+Reply = Callable[[int], Awaitable[bytes | None]]
+"""Of the number of a request, from 0: what is sent back; None hangs up."""
+
+
+def named(label: str) -> bytes:
+    """The answer of 200 that names a sound."""
+    return _answer(200, {"predictions": [{"label": label, "confidence": 1.0}]})
+
+
+def refused(status: int, code: str) -> bytes:
+    """A problem."""
+    return _answer(status, {"code": code})
+
+
+@asynccontextmanager
+async def tiny_server(reply: Reply, *, reads_body_first: bool = True) -> AsyncIterator[int]:
+    """Its port. Requests are numbered in the order in which they came, over all connections."""
+    numbers = iter(range(10**9))
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+                if reads_body_first:
+                    await reader.readexactly(length)
+                answer = await reply(next(numbers))
+                if answer is None:
+                    return
+                writer.write(answer)
+                if not reads_body_first:
+                    await reader.readexactly(length)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # the client has gone
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+def _answer(status: int, content: object) -> bytes:
+    body = json.dumps(content).encode()
+    head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-length: {len(body)}\r\n\r\n"
+    return head.encode() + body
