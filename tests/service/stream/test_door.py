@@ -1,0 +1,133 @@
+"""Who may open a stream, how many there may be, and how they end when the service does."""
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from starlette.types import Message
+from starlette.websockets import WebSocket
+from websockets import InvalidStatus
+
+from service.problems import ProblemError
+from service.stream.door import turn_away
+from tests.service.process import Process, running
+from tests.service.stream.talk import play
+from tests.service.stream.wires import begin, dial, rest
+
+KEY = "s3cret"
+BEARER = {"Authorization": f"Bearer {KEY}"}
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[Process]:
+    """A service with a key, room for two streams, one of which a key may have, and little patience."""
+    flags = ("--max-streams", "2", "--stream-idle-s", "0.4", "--cors-origins", "https://friend.example")
+    env = {"EARSHOT_API_KEYS": f"{KEY},other", "EARSHOT_KEY_CONCURRENCY": "1"}
+    with running("--bundle", "esc10-resnet", *flags, env=env) as process:
+        yield process
+
+
+def refused(server: Process, **options: Any) -> tuple[int, dict[str, Any], dict[str, str]]:  # noqa: ANN401
+    """Status, problem and headers of a stream that is not accepted."""
+    with pytest.raises(InvalidStatus) as caught, dial(server, **options):
+        pass
+    response = caught.value.response
+    return response.status_code, json.loads(response.body or b""), dict(response.headers)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}])
+def test_without_a_key_there_is_no_stream(guarded: Process, headers: dict[str, str]) -> None:
+    status, problem, answered = refused(guarded, additional_headers=headers)
+    assert (status, problem["code"]) == (401, "unauthorized")
+    assert answered["content-type"] == "application/problem+json"
+    assert problem["request_id"] == answered["x-request-id"]
+
+
+def test_a_key_in_the_url_is_none(guarded: Process) -> None:
+    response = guarded.client.get("/v1/stream", params={"key": KEY})
+    assert response.status_code == 401
+
+
+@pytest.mark.parametrize("headers", [BEARER, {"X-API-Key": KEY}])
+def test_a_key_in_a_header_opens_a_stream(guarded: Process, headers: dict[str, str]) -> None:
+    with dial(guarded, additional_headers=headers) as socket:
+        assert begin(socket)["type"] == "ready"
+
+
+def test_a_page_brings_its_key_as_a_subprotocol_and_does_not_get_it_back(guarded: Process) -> None:
+    with dial(guarded, subprotocols=["earshot.v1", f"earshot.key.{KEY}"]) as socket:
+        assert begin(socket)["type"] == "ready"
+        assert socket.subprotocol == "earshot.v1"
+    status, problem, _ = refused(guarded, subprotocols=["earshot.v1", "earshot.key.wrong"])
+    assert (status, problem["code"]) == (401, "unauthorized")
+
+
+def test_a_key_has_no_more_streams_than_it_may(guarded: Process) -> None:
+    with dial(guarded, additional_headers=BEARER) as socket:
+        begin(socket)
+        status, problem, headers = refused(guarded, additional_headers=BEARER)
+        assert (status, problem["code"], headers["retry-after"]) == (429, "overloaded", "1")
+
+
+@pytest.mark.parametrize(("origin", "status"), [("https://friend.example", 101), ("https://foe.example", 403)])
+def test_only_pages_of_known_origins_may_open_streams(guarded: Process, origin: str, status: int) -> None:
+    if status == 101:
+        with dial(guarded, additional_headers=BEARER, origin=origin) as socket:
+            assert begin(socket)["type"] == "ready"
+    else:
+        assert refused(guarded, additional_headers=BEARER, origin=origin)[0] == status
+
+
+def test_the_services_own_pages_may_open_streams(guarded: Process) -> None:
+    with dial(guarded, additional_headers=BEARER, origin=guarded.url) as socket:
+        assert begin(socket)["type"] == "ready"
+
+
+def test_a_stream_that_sends_nothing_is_closed_with_a_reason(guarded: Process) -> None:
+    with dial(guarded, additional_headers=BEARER) as socket:
+        begin(socket)
+        (ended,), code = rest(socket)
+    assert (ended["type"], ended["reason"], code) == ("end", "idle", 1001)
+
+
+def test_there_are_no_more_streams_than_there_may_be() -> None:
+    with running("--bundle", "esc10-resnet", "--max-streams", "1") as server:
+        with dial(server) as socket:
+            begin(socket)
+            status, problem, headers = refused(server)
+            assert (status, problem["code"]) == (429, "overloaded")
+            assert int(headers["retry-after"]) > 0
+        stop = time.monotonic() + 10
+        while "earshot_streams 1.0" in server.client.get("/metrics").text:
+            assert time.monotonic() < stop
+        with dial(server) as again:
+            assert begin(again)["type"] == "ready"
+            server.terminate(signal.SIGTERM)
+            start = time.monotonic()
+            again.send(np.zeros(32_000, "<i2").tobytes())
+            messages, code = rest(again)
+            assert messages[-1]["reason"] == "draining"
+            assert code == 1012
+        assert server.wait() == 0
+        assert time.monotonic() - start < 3
+
+
+def test_a_server_that_cannot_tell_why_closes_before_the_door() -> None:
+    async def scene() -> None:
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        async def receive() -> Message:
+            return {"type": "websocket.connect"}
+
+        socket = WebSocket({"type": "websocket", "headers": []}, receive, send)
+        await turn_away(socket, ProblemError("unauthorized", "No."), "abc")
+        assert sent == [{"type": "websocket.close", "code": 1008, "reason": "unauthorized"}]
+
+    play(scene())
