@@ -12,9 +12,10 @@ from service.front import Front
 from service.logs import log_request
 from service.metrics import Metrics
 from service.problems import add_handlers
-from service.routes import about, classify, pages
+from service.routes import about, classify, oip, pages, stream
 from service.serving import Service
 from service.settings import Settings
+from service.stream.door import Streams
 from service.trace import Trace
 from service.tracing import Tracing, open_tracing
 
@@ -30,10 +31,12 @@ def create_app(settings: Settings | None = None, *, in_background: bool = False)
         summary="A sound goes in, its name comes out.",
         lifespan=_lifespan(service, tracing, in_background=in_background),
         separate_input_output_schemas=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # ours are all made of one thing: the trace
     )
     app.state.service = service
+    app.state.streams = Streams(service)
     add_handlers(app)
-    for module in (classify, about, pages):
+    for module in (classify, about, oip, pages, stream):
         app.include_router(module.router)
 
     def ended(trace: Trace) -> None:
@@ -50,7 +53,7 @@ def create_app(settings: Settings | None = None, *, in_background: bool = False)
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
-            expose_headers=["Server-Timing", "X-Request-ID", "Retry-After"],
+            expose_headers=["Server-Timing", "X-Request-ID", "Retry-After", "Inference-Header-Content-Length"],
         )
     return app
 

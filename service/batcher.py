@@ -9,18 +9,24 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 from contract.errors import EarshotError
+from service.batch import Judge
 from service.cost import Cost
 from service.engines.base import Engine, EngineFacts
+from service.engines.gpu import batch_sizes
 from service.jobs import Job
 from service.line import Announce, Line, LineFull
-from service.replica import Judge, Replica
+from service.replica import Crew, Replica
 
 _log = logging.getLogger(__name__)
 
-POLL_S = 0.01
-"""Between two looks at whether a line that is closing has run empty."""
+LOOK_S = 0.1
+"""Between two looks at whether an engine hangs, while the last jobs are waited for."""
+
+LEAVE_S = 1.0
+"""An engine that is still at a batch when the last job has ended is waited for so long, to close it in good order."""
 
 
 class Overloaded(EarshotError):  # noqa: N818  (it says what happened)
@@ -43,6 +49,11 @@ class Bounds:
     """Windows in the line; at 5 s of 32 kHz, 128 take 82 MB."""
     hang_after_s: float = 30.0
     """An engine that is busy with one batch for so long is given up."""
+    load_within_s: float = 120.0
+    """So is a new one that is not ready by then. One that was built before is found again in seconds; where it has to
+    be built, the next attempt finds what this one has made."""
+    first_pause_s: float = 0.5
+    """After a vain attempt to get an engine; it doubles with each."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +81,24 @@ class Batcher:
     ) -> None:
         """The engines are loaded and warm; `make` gives another one, not loaded, in place of one that was lost."""
         self._bounds = bounds or Bounds()
-        self._make = make
-        self._judge = judge
-        self._on_batch = on_batch
         self.cost = Cost()
         self.line = Line(self._bounds.most_waiting, announce)
         self.max_batch = len(engines[0].staging)
         self.facts: EngineFacts = engines[0].describe()
+        self._crew = Crew(
+            line=self.line,
+            judge=judge,
+            make=make,
+            cost=self.cost,
+            hang_after_s=self._bounds.hang_after_s,
+            load_within_s=self._bounds.load_within_s,
+            first_pause_s=self._bounds.first_pause_s,
+            sharers=lambda: max(1, self.engines_at_work),
+            on_batch=on_batch,
+        )
         self._made = 0
-        self._replaced = 0
+        self._replacing = Lock()
+        self._stopped = False
         self._measure(engines[0])
         self._replicas = [self._replica(engine) for engine in engines]
 
@@ -95,7 +115,7 @@ class Batcher:
     @property
     def restarts(self) -> int:
         """Engines that others took the place of, because they died or hung."""
-        return self._replaced + sum(replica.deaths for replica in self._replicas)
+        return sum(replica.losses for replica in self._replicas)
 
     @property
     def failures(self) -> int:
@@ -117,77 +137,82 @@ class Batcher:
             raise self._full() from None
 
     def admit(self, windows: int, deadline: float) -> None:
-        """The same question before there is a job: refusing early spares the client its upload."""
+        """The same question before there is a job: refusing early spares the client its upload.
+
+        An engine that is free gets a batch whatever is predicted. It keeps nobody waiting, and shows what a batch
+        takes now: without that, too high an estimate would refuse everybody, and nothing would ever correct it.
+        """
         if not self.engines_at_work:
             raise NoEngine("No engine is at work at the moment; one is being started.")
         if self.line.waiting >= self._bounds.most_waiting:
             raise self._full()
         late = time.monotonic() + self.predicted_seconds(windows) - deadline
-        if late > 0:
+        if late > 0 and not (windows <= self.max_batch and self._is_free):
             raise Overloaded("The answer would come after its deadline, so no work is spent on it.", late)
 
     def predicted_seconds(self, windows: int) -> float:
         """Until so many windows that join the line now would be answered."""
-        working = max(1, self.engines_at_work)
-        busy = [replica.busy_since for replica in self._replicas]
-        started = [since for since in busy if since is not None]
-        rest = 0.0
-        if len(started) >= working:  # no engine is free: the first that comes back is the next
-            rest = max(
-                0.0, self.cost.of(self.max_batch if self.line.waiting else 1) - time.monotonic() + min(started)
-            )
-        return rest + self.cost.of_line(self.line.waiting + windows, self.max_batch, working)
+        left = [replica.seconds_left() for replica in self._replicas if replica.works]
+        return min(left, default=0.0) + self._seconds_for(self.line.waiting + windows)
 
     def watch(self) -> None:
         """Replace what hangs; to be called every now and then."""
-        now = time.monotonic()
-        for i, replica in enumerate(self._replicas):
-            since = replica.busy_since
-            if replica.works and since is not None and now - since > self._bounds.hang_after_s:
+        with self._replacing:
+            for i, replica in enumerate(() if self._stopped else self._replicas):
+                held = replica.given_up()
+                if held is None:
+                    continue
                 _log.error(
-                    "%s: the engine has been at one batch for %.1f s and is given up", replica.name, now - since
+                    "%s: the engine does not come back and is given up, with %d windows", replica.name, len(held)
                 )
-                held = list(replica.held)
-                replica.retire()
-                self._replaced += 1 + replica.deaths
-                self._replicas[i] = self._replica(None)
-                self._replicas[i].start()
                 self.line.put_back(held)
+                self._replicas[i] = self._replica(None, replica)
+                self._replicas[i].start()
 
     def drain(self, patience_s: float) -> bool:
         """Take nothing new, finish what was taken; False where that took too long, and the rest was failed."""
         self.line.close()
-        stop = time.monotonic() + patience_s
-        while self.line.unfinished and time.monotonic() < stop:
-            time.sleep(POLL_S)
-        finished = not self.line.unfinished
+        finished = self._finished(patience_s)
+        with self._replacing:
+            self._stopped = True
         self.line.abandon(NoEngine("The service stopped before this was answered."))
         for replica in self._replicas:
             replica.retire()
+        last = time.monotonic() + LEAVE_S
         for replica in self._replicas:
             if replica.is_alive():
-                replica.join(max(0.1, stop - time.monotonic()) if finished else 0.1)
+                replica.join(max(0.0, last - time.monotonic()))
         return finished
 
-    def _full(self) -> Overloaded:
-        wait = self.cost.of_line(self.line.waiting, self.max_batch, max(1, self.engines_at_work))
-        return Overloaded("Too much is waiting already.", wait)
+    @property
+    def _is_free(self) -> bool:
+        """Whether what is submitted now is taken at once."""
+        return not self.line.waiting and any(replica.works and not replica.is_busy for replica in self._replicas)
 
-    def _replica(self, engine: Engine | None) -> Replica:
+    def _finished(self, patience_s: float) -> bool:
+        stop = time.monotonic() + patience_s
+        while not self.line.wait_until_over(min(LOOK_S, max(0.0, stop - time.monotonic()))):
+            if time.monotonic() >= stop:
+                return False
+            self.watch()
+        return True
+
+    def _seconds_for(self, windows: int) -> float:
+        return self.cost.of_line(windows, self.max_batch, max(1, self.engines_at_work))
+
+    def _full(self) -> Overloaded:
+        return Overloaded("Too much is waiting already.", self._seconds_for(self.line.waiting))
+
+    def _replica(self, engine: Engine | None, before: Replica | None = None) -> Replica:
         self._made += 1
-        replica = Replica(f"engine-{self._made}", self.line, self._judge, self._make, self.cost, engine)
-        replica.sharers = lambda: max(1, self.engines_at_work)
-        replica.on_batch = self._on_batch
-        return replica
+        return Replica(f"engine-{self._made}", self._crew, engine, before)
 
     def _measure(self, engine: Engine) -> None:
         """What each size costs before anything was served."""
-        size = 1
-        while size <= self.max_batch:
+        for size in batch_sizes(self.max_batch):
             start = time.perf_counter()
             engine.infer(size)
             self.cost.learn(size, time.perf_counter() - start)
-            size *= 2
 
 
 def whole_seconds(seconds: float) -> int:

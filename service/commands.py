@@ -1,4 +1,4 @@
-"""The command `earshot serve`: every setting is a flag, with the setting's own words as its help."""
+"""The commands of this room. Every setting is a flag of `earshot serve`, with the setting's own words as its help."""
 
 import inspect
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 
 from contract.errors import EarshotError
 from service.settings import Settings
+from service.stream.command import listen
 
 _PANELS = {
     "bundle": "Model", "host": "Address", "engine": "Engine", "max_queue": "Queue and deadlines",
@@ -21,6 +22,7 @@ _PANELS = {
 def add_service_commands(app: typer.Typer) -> None:
     """Add the commands of this room."""
     app.command("serve")(_with_flags(_serve))
+    app.command("listen")(listen)
 
 
 def _serve(**given: Any) -> None:  # noqa: ANN401

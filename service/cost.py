@@ -33,7 +33,7 @@ class Cost:
             self._seconds = dict(sorted((learned | {size: seconds}).items()))
 
     def of(self, size: int) -> float:
-        """Seconds for a batch of this size: as measured, or between its neighbours, or in proportion to the largest."""
+        """Seconds for a batch of this size: as measured, between its neighbours, or in proportion to the largest."""
         known = self._seconds
         if size in known:
             return known[size]

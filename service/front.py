@@ -69,7 +69,7 @@ class Front:
             trace.code = problem.code
             if trace.status:  # too late: the head of an answer is out
                 raise
-            await problem_response(problem, trace.request_id)(scope, receive, send)
+            await problem_response(problem, trace.request_id, path)(scope, receive, send)
 
 
 def _request_id(headers: Headers) -> str:

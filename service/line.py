@@ -230,5 +230,5 @@ class Line:
             return
         try:
             self._announce(ended)
-        except Exception:
+        except Exception:  # noqa: BLE001  (whoever submitted, cancelled or answered cannot mend it)
             _log.exception("nobody could be told that %d jobs have ended", len(ended))

@@ -75,12 +75,19 @@ class Metrics:
         self._windows = Counter("earshot_windows", "Windows that were answered", **ours)
         self._bytes = Counter("earshot_body_bytes", "Bytes of bodies that were received whole", **ours)
         self._rejected = Counter("earshot_rejected", "Good requests that were refused", ["code"], **ours)
+        self._failed = Counter("earshot_failed", "Requests that failed by a fault of the service", **ours)
         self._departed = Counter("earshot_departed", "Requests whose client left before the answer", **ours)
         self._info = Gauge(
             "earshot_engine_info",
             "What runs the model",
             ["model", "version", "engine", "precision", "device", "sha256"],
             **ours,
+        )
+        self._streams = Gauge("earshot_streams", "Live streams that are open", **ours)
+        self._streams_ended = Counter("earshot_streams_ended", "Live streams by why they ended", ["reason"], **ours)
+        self._hops = Counter("earshot_stream_hops", "Hops of live streams by what became of them", ["end"], **ours)
+        self._latency = Histogram(
+            "earshot_stream_latency_seconds", "From a hop's last sample to its answer", buckets=STAGE_BUCKETS, **ours
         )
         self._stage = {name: self._stages.labels(name) for name in STAGES}
         self._refused = {code: self._rejected.labels(code) for code in REFUSALS}  # a rate needs a zero to begin at
@@ -103,6 +110,8 @@ class Metrics:
         self._requests.labels(trace.route, str(trace.status), trace.code).inc()
         if trace.code in REFUSALS:
             self._refused[trace.code].inc()
+        if trace.code == "internal":
+            self._failed.inc()
         self._bytes.inc(trace.body_bytes)
         stages = (("decode", trace.decode_s), ("queue", trace.queue_s), ("engine", trace.engine_s))
         for name, seconds in stages:
@@ -112,6 +121,27 @@ class Metrics:
             self._stage["total"].observe(trace.total_s)
             self._windows.inc(trace.windows)
             self._audio.inc(trace.audio_s)
+
+    def streams(self, count: int) -> None:
+        """So many live streams are open."""
+        self._streams.set(count)
+
+    def stream_ended(self, reason: str) -> None:
+        """A live stream is over, or was refused."""
+        self._streams_ended.labels(reason).inc()
+
+    def hop_answered(self, latency_s: float) -> None:
+        """A hop of a live stream got its prediction."""
+        self._hops.labels("answered").inc()
+        self._latency.observe(latency_s)
+
+    def hop_refused(self) -> None:
+        """A hop got a problem."""
+        self._hops.labels("refused").inc()
+
+    def hop_skipped(self) -> None:
+        """A hop had to wait until a newer one took its place."""
+        self._hops.labels("skipped").inc()
 
     def engine(self, serving: "Serving") -> None:
         """Another model or engine is at work."""

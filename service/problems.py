@@ -22,6 +22,9 @@ from service.trace import Trace
 
 PROBLEM_JSON = "application/problem+json"
 
+PROTOCOL_PATH = "/v2"
+"""Below it, the Open Inference Protocol is spoken."""
+
 
 class Kind(NamedTuple):
     """A code's status and title."""
@@ -76,6 +79,8 @@ class Problem(BaseModel):
     request_id: str | None = None
     retry_after_s: float | None = None
     """Seconds after which the same request is expected to be taken."""
+    error: str | None = None
+    """On /v2 the detail again, under the name where the Open Inference Protocol's clients look for it."""
 
 
 class ProblemError(Exception):
@@ -125,7 +130,7 @@ def _sentence(where: tuple[int | str, ...], what: str) -> ProblemError:
     return ProblemError("invalid_request", f"{place}: {what[:200]}")
 
 
-def problem_body(problem: ProblemError, request_id: str | None) -> str:
+def problem_body(problem: ProblemError, request_id: str | None, path: str = "") -> str:
     """As JSON."""
     body = Problem(
         title=KINDS[problem.code].title,
@@ -134,18 +139,19 @@ def problem_body(problem: ProblemError, request_id: str | None) -> str:
         code=problem.code,
         request_id=request_id,
         retry_after_s=None if problem.retry_after is None else round(problem.retry_after, 3),
+        error=problem.detail if path.startswith(PROTOCOL_PATH) else None,
     )
     return body.model_dump_json(exclude_none=True)
 
 
-def problem_response(problem: ProblemError, request_id: str | None) -> Response:
-    """The answer to a request that was refused."""
+def problem_response(problem: ProblemError, request_id: str | None, path: str = "") -> Response:
+    """The answer to a request that was refused, in the form that is wanted at this path."""
     headers = dict(problem.headers)
     if problem.retry_after is not None:
         headers["Retry-After"] = str(whole_seconds(problem.retry_after))
     if problem.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    return Response(problem_body(problem, request_id), problem.status, headers, PROBLEM_JSON)
+    return Response(problem_body(problem, request_id, path), problem.status, headers, PROBLEM_JSON)
 
 
 def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
@@ -189,4 +195,4 @@ def _http(request: Request, error: Exception) -> Response:
 def _answer(problem: ProblemError, request: Request) -> Response:
     trace: Trace = request.state.trace
     trace.code = problem.code
-    return problem_response(problem, trace.request_id)
+    return problem_response(problem, trace.request_id, request.url.path)

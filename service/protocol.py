@@ -185,8 +185,7 @@ class Protocol(HttpToolsProtocol):
         return b""
 
     def _head_without_offer(self) -> bytes:
-        """Some clients offer HTTP/2 with every request. Whoever does not take it has to go on as if it were not there,
-        but the parser passes over the body then."""
+        """Some clients offer HTTP/2 with every request, and the parser passes over the bodies of those that do."""
         line = b"%s %s HTTP/1.1" % (self.parser.get_method(), self.url)
         headers = [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
         return b"\r\n".join([line, *headers, b"", b""])

@@ -1,146 +1,207 @@
 """A thread with an engine of its own: takes what waits, runs it, and gives the answers back.
 
 What an engine does wrong ends here. A batch that fails is tried window by window, so that one bad input harms nobody
-else. Whether the engine itself has died is asked by a moment of silence, which every sound engine answers.
+else. Whether the engine itself has died is asked by a moment of silence, which every sound engine answers. One that
+does not come back at all is found by whoever watches: then the windows are taken out of its hands, and whatever it
+still brings is of no use to anybody.
 """
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from threading import Event, Thread
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event, Lock, Thread
 
-import numpy as np
-
+from service.batch import Judge, answers_silence, rows_of, sound_engine
 from service.cost import Cost
-from service.engines.base import Engine, Outputs
+from service.engines.base import Engine
 from service.jobs import EngineFailure, Ticket
 from service.line import Line
-from service.windows import lay
-
-Judge = Callable[[Outputs], Sequence[Any]]
-"""Makes one row of each window's outputs."""
 
 LONGEST_PAUSE_S = 30.0
-"""Between two attempts to get a new engine; the first comes after half a second."""
+"""Between two attempts to get a new engine."""
+_MOST_DOUBLINGS = 16
+"""Of the first pause; far beyond the longest one, and far from where numbers overflow."""
 
 _log = logging.getLogger(__name__)
 
 
-class Replica(Thread):
-    """One engine at work. Once it is `retired`, what it still brings is of no use to anybody."""
+@dataclass(frozen=True)
+class Crew:
+    """What the replicas of one batcher share."""
 
-    def __init__(
-        self,
-        name: str,
-        line: Line,
-        judge: Judge,
-        make: Callable[[], Engine],
-        cost: Cost,
-        engine: Engine | None = None,
-    ) -> None:
+    line: Line
+    judge: Judge
+    make: Callable[[], Engine]
+    cost: Cost
+    hang_after_s: float
+    load_within_s: float
+    first_pause_s: float
+    sharers: Callable[[], int]
+    """How many of them take from the line."""
+    on_batch: Callable[[int, float], None]
+
+
+class Replica(Thread):
+    """One engine at work, and the next one where it dies. `before` is the one in whose place this comes."""
+
+    def __init__(self, name: str, crew: Crew, engine: Engine | None = None, before: "Replica | None" = None) -> None:
         super().__init__(name=name, daemon=True)  # a thread that hangs must not keep the process from its end
-        self._line = line
-        self._judge = judge
-        self._make = make
-        self._cost = cost
+        self._crew = crew
         self._engine = engine
         self._retired = Event()
-        self.sharers: Callable[[], int] = lambda: 1
-        self.on_batch: Callable[[int, float], None] = lambda *_: None
-        self.busy_since: float | None = None
-        self.held: list[Ticket] = []
+        self._lock = Lock()
+        self._held: list[Ticket] = []
+        self._entered: float | None = None
+        """When it went into the engine's code, where it is now."""
+        self._allowed = 0.0
+        """Seconds that it may stay there."""
         self.failures = 0
         """Attempts in a row to get an engine that were in vain."""
-        self.deaths = 0
-        """Engines that died here."""
+        self.losses = 0
+        """Engines that died or hung here."""
+        if before is not None:
+            self.failures, self.losses = before.failures, before.losses
 
     @property
     def works(self) -> bool:
         """Whether it has an engine and is in use."""
         return self._engine is not None and not self._retired.is_set()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is in its engine's code."""
+        return self._entered is not None
+
+    def seconds_left(self) -> float:
+        """Until it is expected to come back from its batch."""
+        with self._lock:
+            if not self._held or self._entered is None:
+                return 0.0
+            return max(0.0, self._entered + self._crew.cost.of(len(self._held)) - time.monotonic())
+
     def retire(self) -> None:
-        """Give it up: it ends when it comes back from where it is."""
+        """It ends when it comes back from where it is. To be told only when no job is left."""
         self._retired.set()
 
+    def given_up(self) -> list[Ticket] | None:
+        """What was in its hands, where its engine has kept it for too long; from now on, it is retired."""
+        with self._lock:
+            if self._entered is None or self._retired.is_set():
+                return None
+            if time.monotonic() - self._entered < self._allowed:
+                return None
+            self._retired.set()
+            if self._engine is None:
+                self.failures += 1
+            else:
+                self.losses += 1
+            held, self._held = self._held, []
+            return held
+
     def run(self) -> None:
-        """Serve until the line is closed and empty, with a new engine whenever one has died."""
-        while not self._retired.is_set():
-            engine = self._engine or self._new_engine()
-            if engine is None:
-                continue
-            self._engine = engine
-            tickets = self._line.take(len(engine.staging), self.sharers(), wait=None)
-            if tickets is None:
-                break
-            if tickets:
-                self._serve(engine, tickets)
+        """Serve until the line is closed and the last job has ended, with a new engine whenever one has died."""
+        while not self._retired.is_set() and self._turn():
+            pass
         self._close()
 
+    def _turn(self) -> bool:
+        """One batch, or one attempt to get an engine; False where there will be no more."""
+        engine = self._engine or self._new_engine()
+        if engine is None:
+            return True
+        tickets = self._crew.line.take(len(engine.staging), self._crew.sharers(), wait=None)
+        if tickets:
+            self._serve(engine, tickets)
+        return tickets is not None
+
     def _serve(self, engine: Engine, tickets: list[Ticket]) -> None:
-        self.held, self.busy_since = tickets, time.monotonic()
+        with self._lock:
+            self._held = tickets
         try:
             bad = self._tried(engine, tickets)
             if bad and len(tickets) > 1:
-                bad = [ticket for ticket in bad if self._tried(engine, [ticket])]
-            if not bad:
-                return
-            if self._retired.is_set() or self._is_sound(engine):
-                self._line.fail(bad, EngineFailure("the engine could not make anything of this sound"))
-            else:
-                self._bury(bad)
+                bad = [ticket for ticket in bad if ticket.job.end is None and self._tried(engine, [ticket])]
+            if bad:
+                self._refuse(engine, bad)
+        except Exception:  # noqa: BLE001  (nothing should raise here; if it does, the others go on)
+            _log.exception("%s: a batch was not served to its end", self.name)
+            self._crew.line.fail(tickets, EngineFailure("the engine's answer was lost"))
         finally:
-            self.held, self.busy_since = [], None
+            self._let_go()
 
     def _tried(self, engine: Engine, tickets: Sequence[Ticket]) -> list[Ticket]:
         """Run a batch and answer it; those windows are returned that got no answer."""
+        if self._retired.is_set():
+            return []
         start = time.perf_counter()
         try:
-            rows, sound = self._rows(engine, [ticket.window for ticket in tickets])
+            with self._in_engine(self._crew.hang_after_s):
+                rows = rows_of(engine, [ticket.window for ticket in tickets], self._crew.judge)
         except Exception:  # noqa: BLE001  (whatever an engine raises)
-            _log.exception("a batch of %d failed", len(tickets))
-            return list(tickets)
+            _log.exception("%s: a batch of %d failed", self.name, len(tickets))
+            return [] if self._retired.is_set() else list(tickets)
         seconds = time.perf_counter() - start
         if self._retired.is_set():
             return []
-        self._cost.learn(len(tickets), seconds)
-        self.on_batch(len(tickets), seconds)
-        good = [i for i in range(len(tickets)) if sound[i]]
-        self._line.answer([tickets[i] for i in good], [rows[i] for i in good], len(tickets))
-        return [tickets[i] for i in range(len(tickets)) if not sound[i]]
+        self._crew.cost.learn(len(tickets), seconds)
+        self._crew.on_batch(len(tickets), seconds)
+        good = [(ticket, row) for ticket, row in zip(tickets, rows, strict=True) if row is not None]
+        self._crew.line.answer([ticket for ticket, _ in good], [row for _, row in good], len(tickets))
+        return [ticket for ticket, row in zip(tickets, rows, strict=True) if row is None]
 
-    def _rows(self, engine: Engine, windows: Sequence[Any]) -> tuple[Sequence[Any], Any]:
-        for row, window in zip(engine.staging, windows, strict=False):
-            lay(window, row)
-        outputs = engine.infer(len(windows))
-        sound = np.isfinite(outputs.logits).all(axis=1)
-        return self._judge(outputs), sound
-
-    def _is_sound(self, engine: Engine) -> bool:
+    def _refuse(self, engine: Engine, bad: list[Ticket]) -> None:
+        """Find out whose fault it is that these windows got no answer."""
         try:
-            _, sound = self._rows(engine, [engine.staging[0, :0]])
+            with self._in_engine(self._crew.hang_after_s):
+                is_sound = answers_silence(engine, self._crew.judge)
         except Exception:  # noqa: BLE001  (whatever an engine raises)
-            _log.exception("the engine does not even answer silence")
-            return False
-        return bool(sound[0])
+            _log.exception("%s: the engine does not even answer silence", self.name)
+            is_sound = False
+        if not self._let_go():  # given up meanwhile: the windows are in other hands
+            return
+        if is_sound:
+            self._crew.line.fail(bad, EngineFailure("the engine could not make anything of this sound"))
+        else:
+            self._bury(bad)
 
     def _bury(self, tickets: list[Ticket]) -> None:
-        self.deaths += 1
         _log.error("%s: the engine has died, a new one is made", self.name)
+        self.losses += 1
+        self._crew.line.put_back(tickets)  # before anything else, as a dead engine may not even close
         self._close()
-        self._line.put_back(tickets)
+
+    def _let_go(self) -> bool:
+        """Whether there was anything in its hands."""
+        with self._lock:
+            held, self._held = self._held, []
+        return bool(held)
+
+    @contextmanager
+    def _in_engine(self, allowed: float) -> Iterator[None]:
+        """For whoever watches: from here, it may never come back."""
+        with self._lock:
+            self._entered, self._allowed = time.monotonic(), allowed
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._entered = None
 
     def _new_engine(self) -> Engine | None:
         try:
-            engine = self._make()
-            engine.load()
-            engine.warm_up()
+            with self._in_engine(self._crew.load_within_s):
+                engine = sound_engine(self._crew.make, self._crew.judge)
         except Exception:  # noqa: BLE001  (whatever an engine raises)
             self.failures += 1
-            pause = min(LONGEST_PAUSE_S, 0.25 * 2**self.failures)
+            doublings = min(self.failures - 1, _MOST_DOUBLINGS)
+            pause = min(LONGEST_PAUSE_S, self._crew.first_pause_s * 2**doublings)
             _log.exception("%s: no new engine, the next attempt is in %.1f s", self.name, pause)
             self._retired.wait(pause)
+            return None
+        self._engine = engine
+        if self._retired.is_set():  # it took too long, or nobody needs it any more
             return None
         self.failures = 0
         _log.info("%s: a new engine is at work", self.name)
@@ -148,8 +209,10 @@ class Replica(Thread):
 
     def _close(self) -> None:
         engine, self._engine = self._engine, None
-        if engine is not None:
-            try:
+        if engine is None:
+            return
+        try:
+            with self._in_engine(self._crew.hang_after_s):
                 engine.close()
-            except Exception:  # noqa: BLE001  (whatever an engine raises)
-                _log.exception("%s: the engine does not close", self.name)
+        except Exception:  # noqa: BLE001  (whatever an engine raises)
+            _log.exception("%s: the engine does not close", self.name)

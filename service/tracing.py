@@ -21,7 +21,7 @@ from service.trace import Trace
 SIGNAL_PATH = "/v1/traces"
 """Where a collector takes spans, if the setting names only the collector."""
 
-FLUSH_S = 5.0
+FLUSH_S = 3.0
 """A collector that does not answer must not hold up the end of the process for longer."""
 
 SERVER_ERROR = 500
