@@ -10,7 +10,7 @@ RECIPE ?= esc50-resnet
 FOLD   ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve setup test test-dataset gpu-check lint format train tensorboard constraints clean
+.PHONY: help serve setup test test-dataset gpu-check lint format train tensorboard constraints docker-cpu docker-gpu compose clean
 
 help:  ## list what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
@@ -63,6 +63,15 @@ tensorboard: setup  ## look at the curves of all runs under runs/
 
 constraints: setup  ## write down the versions that .venv holds, for the next fresh clone
 	$(RUN)/pip freeze --exclude-editable | sed "s/+cpu//; /^torch @/d" > requirements/constraints.txt
+
+docker-cpu:  ## the image earshot:cpu
+	docker build -f deploy/Dockerfile.cpu -t earshot:cpu .
+
+docker-gpu:  ## the image earshot:gpu, with TensorRT
+	docker build -f deploy/Dockerfile.gpu -t earshot:gpu .
+
+compose:  ## the service with Prometheus (port 9090) and Grafana (port 3000)
+	docker compose -f deploy/compose.yaml up --build
 
 clean:  ## remove .venv and what tools leave behind
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

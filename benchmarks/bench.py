@@ -19,7 +19,7 @@ from benchmarks.subject import Subject
 from benchmarks.wire import post
 from contract.errors import EarshotError
 
-LOOK_S = 0.1
+LOOK_S = 0.05
 """Between two looks at the memory of a service that is overloaded."""
 
 _MB = 1e6

@@ -52,17 +52,20 @@ class RawOrder:
 
 
 class RawEngine:
-    """The process."""
+    """The process; `labels` are those of the clips, by the engine."""
 
     def __init__(self, order: RawOrder, cpus: Cpus) -> None:
-        """Start it; its graph is loaded when it has said which labels it expects."""
+        """Start it; when it has said what the clips are, it is ready."""
         words = [sys.executable, "-m", "benchmarks.raw_worker", json.dumps(asdict(order))]
         with on_cpus(cpus):
             self._process = subprocess.Popen(  # noqa: S603  (our own program)
                 words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
             )
-        self.labels: list[str] = self._next_line()
-        """Of the clips, by the engine."""
+        try:
+            self.labels: list[str] = self._next_line()
+        except BaseException:
+            self._end()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -71,11 +74,7 @@ class RawEngine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End it."""
-        try:
-            self._process.communicate(timeout=_STOP_S)  # the end of its input is its end
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.communicate()
+        self._end()
 
     def measure(self, seconds: float) -> RawFigures:
         """Compute for so long at each of two batch sizes."""
@@ -83,6 +82,13 @@ class RawEngine:
         self._process.stdin.write(f"{seconds}\n")
         self._process.stdin.flush()
         return RawFigures(**self._next_line())
+
+    def _end(self) -> None:
+        try:
+            self._process.communicate(timeout=_STOP_S)  # the end of its input is its end
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
 
     def _next_line(self) -> Any:  # noqa: ANN401
         assert self._process.stdout is not None  # noqa: S101  (it was asked for)

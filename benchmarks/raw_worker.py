@@ -15,6 +15,7 @@ import numpy as np
 from benchmarks.clips import wav_bodies
 from benchmarks.raw import RawFigures, RawOrder
 from contract.audio import decode, fit
+from contract.errors import EarshotError
 from service.engines.onnx import OnnxEngine, OnnxSession
 from service.model import ServedModel
 from service.serving import open_model
@@ -106,4 +107,7 @@ def _say(value: Any) -> None:  # noqa: ANN401
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except EarshotError as error:
+        sys.exit(f"error: {error}")

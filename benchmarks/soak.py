@@ -103,6 +103,11 @@ def run_soak(subject: Subject, plan: Plan, say: Say) -> Report:
         ending = Ending.of(soaked.answers, soaked.signalled, served.wait(), len(processes_of(served.session)))
         say(f"ended {time.perf_counter() - stop:.1f} s after the last answer, exit status {ending.status}")
     slices = _slices(soaked, plan)
+    for number, one in enumerate(slices, 1):
+        say(
+            f"{number} of {len(slices)}: {one.requests} requests, {one.refused} refused, p50 {one.p50_ms:.1f} ms, "
+            f"p99 {one.p99_ms:.1f} ms, {one.rss_mb:.0f} MB"
+        )
     setup = subject.facts | asdict(plan) | {"capacity_per_s": capacity}
     details: dict[str, Any] = {
         "slices": [asdict(one) for one in slices],
@@ -142,7 +147,7 @@ async def _watch(served: Served, cpus: Cpus, plan: Plan, say: Say) -> Watched:
         held.append((now, rss_bytes(pids) / 1e6))
         if (done := int(plan.slices * now / plan.seconds)) > told:
             told = done
-            say(f"{done} of {plan.slices}: {held[-1][1]:.0f} MB")
+            say(f"{done} of {plan.slices} done")
         await asyncio.sleep(every)
     foreign = busy_seconds(cpus) - served.cpu_seconds() - foreign
     served.terminate()

@@ -19,6 +19,7 @@ import uvicorn
 from contract.errors import EarshotError
 from service import logs
 from service.app import create_app
+from service.live_protocol import LiveProtocol
 from service.memory import keep_memory
 from service.protocol import protocol_with
 from service.serving import Service, State
@@ -47,7 +48,7 @@ def serve(settings: Settings) -> None:
         app,
         http=protocol_with(settings.header_timeout_s, settings.max_connections),
         loop="uvloop",
-        ws="websockets-sansio",
+        ws=LiveProtocol,
         ws_max_size=LARGEST_MESSAGE,
         ws_per_message_deflate=False,
         log_config=None,

@@ -103,6 +103,17 @@ def test_an_image_holds_the_service_and_traces_but_no_pytorch(kind: str, stages:
     assert not names & {"torch", "torchaudio", "tensorboard", "onnx"}
 
 
+def test_dependencies_can_be_installed_before_there_is_code(stages: list[Stage], tmp_path: Path) -> None:
+    (install,) = [each.text for each in stages[0].all("RUN") if "install" in each.text]
+    (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
+    subprocess.run(install.partition("&&")[0], shell=True, cwd=tmp_path, check=True)  # noqa: S602  (our own sed)
+    left = tomllib.loads((tmp_path / "pyproject.toml").read_text(encoding="utf-8"))
+    assert left.keys() == {"build-system", "project"}
+    assert "readme" not in left["project"]
+    assert left["project"]["optional-dependencies"] == EXTRAS
+    assert left["project"]["scripts"] == PROJECT["project"]["scripts"]
+
+
 def test_versions_are_those_that_the_tests_ran_with(kind: str, stages: list[Stage]) -> None:
     (install,) = [each.text for each in stages[0].all("RUN") if "install" in each.text]
     files = {Path(source).name: ROOT / source for source in sources_of(stages) if source.endswith(".txt")}
@@ -241,6 +252,6 @@ def test_nothing_under_deploy_is_left_out_of_these_tests() -> None:
         for each in SERVICES.values()
         for volume in each.get("volumes", [])
     }
-    used = {f"deploy/Dockerfile.{kind}" for kind in KINDS} | {"deploy/compose.yaml", "deploy/README.md"}
+    used = {f"deploy/Dockerfile.{kind}" for kind in KINDS} | {"deploy/compose.yaml"}
     used |= {source for kind in KINDS for source in sources_of(parse(DEPLOY / f"Dockerfile.{kind}"))}
     assert [name for name in sorted(names - used) if not any(name.startswith(mount) for mount in mounts)] == []

@@ -60,4 +60,4 @@ def _check_shape(tensor: InputTensor, model: ServedModel, most_rows: int) -> Non
 
 
 def _wrong(tensor: InputTensor, what: str) -> ProblemError:
-    return ProblemError("invalid_request", f"{tensor.name[:50]}: {what}.")
+    return ProblemError("invalid_request", f"{tensor.shown}: {what}.")

@@ -45,6 +45,11 @@ class InputTensor(_Asked):
     data: list[Any] | None = None
     """Flat or nested as the shape says. Of BYTES, each element is a string of base64."""
 
+    @property
+    def shown(self) -> str:
+        """What errors call it."""
+        return self.name[:50] or "the input without a name"
+
 
 class OutputParameters(_Asked):
     """How an output is to be sent."""

@@ -7,13 +7,13 @@ meanwhile. Here they become an array piece by piece. What stays behind is JSON a
 import re
 from array import array
 from secrets import randbits
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from pydantic_core import from_json
 
 from contract.errors import EarshotError
 
-Numbers = array[float]
+Numbers: TypeAlias = "array[float]"
 
 MOST_KEYS = 16
 """More than one request has tensors; the data of further ones are left where they are."""
@@ -40,10 +40,10 @@ class Lightened(NamedTuple):
     """JSON without its long lists."""
 
     text: bytes
-    taken: dict[int, Numbers | list[Numbers]]
-    """By the number that stands alone in the list's place, which no client can guess; nested ones are lists of rows."""
+    taken: "dict[int, Numbers | list[Numbers]]"
+    """By the number that now stands alone in its list, which no client can guess; nested ones are lists of rows."""
 
-    def back(self, data: list[Any] | None) -> list[Any] | Numbers | None:
+    def back(self, data: list[Any] | None) -> "list[Any] | Numbers | None":
         """What stood where this stands now."""
         mark = data[0] if data and len(data) == 1 else None
         return self.taken[mark] if isinstance(mark, int) and mark in self.taken else data

@@ -73,11 +73,11 @@ def _laid_out(inputs: list[InputTensor], given: Lightened, binary_data: memoryvi
     place = 0
     for tensor in inputs:
         if tensor.name in data:
-            raise _wrong(f"{_shown(tensor)} is given more than once.")
+            raise _wrong(f"{tensor.shown} is given more than once.")
         size = _binary_size(tensor)
         if size > binary_data.nbytes - place:
             raise _wrong(
-                f"{_shown(tensor)}: {size} bytes of it are announced, and {binary_data.nbytes - place} are there "
+                f"{tensor.shown}: {size} bytes of it are announced, and {binary_data.nbytes - place} are there "
                 f"behind the JSON; is its length in {LENGTH_HEADER}?"
             )
         in_json = given.back(tensor.data)
@@ -92,14 +92,10 @@ def _binary_size(tensor: InputTensor) -> int:
     """How much of what is behind the JSON belongs to it."""
     size = tensor.parameters.binary_data_size
     if tensor.parameters.shared_memory_region is not None:
-        raise _wrong(f"{_shown(tensor)}: shared memory is not supported; send the data in the body.")
+        raise _wrong(f"{tensor.shown}: shared memory is not supported; send the data in the body.")
     if (tensor.data is None) == (size is None):
-        raise _wrong(f"{_shown(tensor)}: either `data` or the parameter `binary_data_size` is wanted.")
+        raise _wrong(f"{tensor.shown}: either `data` or the parameter `binary_data_size` is wanted.")
     return size or 0
-
-
-def _shown(tensor: InputTensor) -> str:
-    return tensor.name[:50]
 
 
 def _wrong(sentence: str) -> ProblemError:

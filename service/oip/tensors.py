@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Sequence
 from itertools import chain
 from struct import Struct
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from service.oip.numbers import Numbers
 FLOATS: Final = "FP32"
 BYTES: Final = "BYTES"
 
-Data = memoryview | list[Any] | Numbers
+Data: TypeAlias = "memoryview | list[Any] | Numbers"
 """Bytes from behind the JSON, or what stood in it: as lists, or lists whose numbers are arrays already."""
 
 _FLOAT = np.dtype("<f4")
@@ -66,7 +66,7 @@ def binary(values: Samples | list[bytes]) -> bytes:
     return values.astype(_FLOAT, copy=False).tobytes()
 
 
-def _filling(shape: Sequence[int], data: list[Any] | Numbers) -> list[Any] | Numbers:
+def _filling(shape: Sequence[int], data: Sequence[Any]) -> Sequence[Any]:
     """Flat, and exactly as much as the shape says."""
     flat = _flat(shape, data)
     if len(flat) != math.prod(shape):
@@ -74,7 +74,7 @@ def _filling(shape: Sequence[int], data: list[Any] | Numbers) -> list[Any] | Num
     return flat
 
 
-def _flat(shape: Sequence[int], data: list[Any] | Numbers) -> list[Any] | Numbers:
+def _flat(shape: Sequence[int], data: Sequence[Any]) -> Sequence[Any]:
     if len(shape) < 2 or not data or not isinstance(data[0], list | array):
         return data
     rows, columns, *rest = shape
@@ -83,7 +83,7 @@ def _flat(shape: Sequence[int], data: list[Any] | Numbers) -> list[Any] | Number
     return _flat((rows * columns, *rest), _joined(data))
 
 
-def _joined(rows: list[Any]) -> list[Any] | Numbers:
+def _joined(rows: Sequence[Any]) -> Sequence[Any]:
     if not all(isinstance(row, array) for row in rows):
         return list(chain.from_iterable(rows))
     numbers = array("f")

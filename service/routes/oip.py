@@ -10,7 +10,8 @@ from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
+from pydantic.json_schema import SkipJsonSchema
 
 from service.answers import model_used, timings
 from service.bodies import read_body
@@ -47,6 +48,8 @@ _MODEL = "/models/{name}"
 _VERSION = "/versions/{version}"
 _PROBLEMS = documented("unauthorized", "not_found", "unavailable")
 
+Length = Annotated[int, Field(ge=0)]
+Milliseconds = Annotated[int, Field(ge=1, le=LONGEST_TIMEOUT_MS)]
 Route = Callable[..., Awaitable[Any]]
 
 
@@ -142,8 +145,8 @@ async def config(request: Request) -> ModelConfig:
 )
 async def infer(
     request: Request,
-    json_length: Annotated[int | None, Header(alias=LENGTH_HEADER, ge=0)] = None,
-    timeout_ms: Annotated[int | None, Query(ge=1, le=LONGEST_TIMEOUT_MS)] = None,
+    json_length: Annotated[Length | SkipJsonSchema[None], Header(alias=LENGTH_HEADER)] = None,
+    timeout_ms: Annotated[Milliseconds | SkipJsonSchema[None], Query()] = None,
 ) -> Response:
     """Each row of `waveform` is a window of its own. A file of `audio` that is longer than a window becomes several,
     and what is said of it is their mean. Windows of all requests are computed together.

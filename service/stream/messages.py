@@ -21,14 +21,14 @@ here, offer two subprotocols, `earshot.v1` and `earshot.key.<key>`; the service 
 in the URL, for URLs are logged.
 """
 
-from typing import Literal, NotRequired
+from typing import Annotated, Literal, NotRequired
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from contract.audio import Limits
 from service.schemas import MOST_LABELS, ModelUsed, Prediction
-from service.stream.formats import SampleFormat
+from service.stream.formats import SampleFormat, in_full
 
 SHORTEST_HOP_S = 0.1
 """Ten answers a second: sounds have no names that change faster."""
@@ -49,7 +49,7 @@ class _FromClient(BaseModel):
 class Opening(_FromClient):
     """The client's first message."""
 
-    format: SampleFormat
+    format: Annotated[SampleFormat, BeforeValidator(in_full)]
     """Of each sample: 16-bit integers, or 32-bit floats from -1 to 1; little-endian, channels interleaved."""
     sample_rate: int = Field(ge=_BOUNDS.min_sample_rate, le=_BOUNDS.max_sample_rate)
     """Samples per second and channel; the service resamples."""

@@ -14,7 +14,7 @@ from benchmarks.wire import post
 from tests.benchmarks.tiny import Reply, named, refused, tiny_server
 
 ROOSTER = Request(post(b"sound" * 1000), "rooster")
-SLOW = 0.25
+SLOW = 0.5
 """Share by which a busy machine may be late."""
 
 
@@ -143,7 +143,7 @@ def test_an_open_loop_shows_a_stall_to_every_request_that_was_due_in_it() -> Non
     answers = loaded(stalls_once, lambda port: open_loop(port, [ROOSTER], rate, 2.0))
     slow = answers.latency_ms > 1000 * stall_s / 2
     assert slow.sum() == pytest.approx(rate * stall_s / 2, rel=0.5)  # those of the stall's first half
-    assert 0.8 * stall_s <= answers.latency_ms.max() / 1000 <= stall_s * (1 + 2 * SLOW)
+    assert 0.8 * stall_s <= answers.latency_ms.max() / 1000 <= stall_s * (1 + SLOW)
     assert answers.codes == {OK: len(answers)}
 
 

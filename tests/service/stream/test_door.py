@@ -113,7 +113,7 @@ def test_there_are_no_more_streams_than_there_may_be() -> None:
             assert messages[-1]["reason"] == "draining"
             assert code == 1012
         assert server.wait() == 0
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < 10  # of 30 s of grace
 
 
 def test_a_server_that_cannot_tell_why_closes_before_the_door() -> None:
