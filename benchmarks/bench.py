@@ -62,13 +62,14 @@ class Bench:
         port, requests = self.served.port, self.requests
         before = self.served.memory().rss_bytes / _MB
         pids = processes_of(self.served.session)
-        start = time.perf_counter()
-        with sampled(lambda: rss_bytes(pids) / _MB, LOOK_S, lambda: time.perf_counter() - start) as samples:
+        with sampled(lambda: rss_bytes(pids) / _MB, LOOK_S, time.perf_counter) as samples:
             answers, costs = self._charged(lambda: open_loop(port, requests, rate, seconds))
         warm = seconds * WARM_SHARE
-        memory = MemoryUnderLoad.of(before, [held for moment, held in samples if warm <= moment < seconds])
-        refusals = Refusals.of(answers.due_between(warm, seconds))
-        return Level(name, None, rate, **figures(answers, seconds), **costs, refusals=refusals, memory=memory)
+        held = [value for moment, value in samples if warm <= moment - answers.begun < seconds]
+        return Level(
+            name, None, rate, **figures(answers, seconds), **costs,
+            refusals=Refusals.of(answers.due_between(warm, seconds)), memory=MemoryUnderLoad.of(before, held),
+        )  # fmt: skip
 
     def _charged(self, made: Load) -> tuple[Answers, dict[str, Any]]:
         """Run a load: its answers and what it cost the service, with the bare engine before and after."""

@@ -51,6 +51,7 @@ __all__ = [
     "decode_plain",
     "decode_whole",
     "fit",
+    "is_in_range",
     "probe",
 ]
 
@@ -59,6 +60,9 @@ Waveform = NDArray[np.float32]
 
 RESAMPLER_QUALITY = "HQ"
 """soxr's: aliases at −138 dB in 1.3 ms for 5 s, where faster ones leave them at −9 dB (48 to 44.1 kHz)."""
+
+LOUDEST = 1e9
+"""Full scale is 1. Far above this, the squares in a spectrum leave float32, and no score is a number any more."""
 
 DEFAULT_LIMITS = Limits()
 
@@ -122,6 +126,11 @@ def decode_plain(data: bytes, sample_rate: int, *, limits: Limits = DEFAULT_LIMI
     return Plain(samples, AudioInfo("WAV", "PCM_16", sample_rate, 1, len(samples) / sample_rate))
 
 
+def is_in_range(samples: Waveform) -> bool:
+    """Whether every sample is a number from which a spectrum can be made."""
+    return bool((np.abs(samples) <= LOUDEST).all())  # nothing compares with NaN
+
+
 def fit(waveform: Waveform, samples: int) -> Waveform:
     """Exactly `samples` of the waveform: cut at the end, or padded there with silence."""
     if waveform.size >= samples:
@@ -173,7 +182,7 @@ def _mono(block: Waveform) -> Waveform:
 
 
 def _finite(samples: Waveform) -> Waveform:
-    if not np.isfinite(samples).all():
+    if not is_in_range(samples):
         raise UndecodableAudio("The audio holds samples that are not numbers, or are beyond all range.")
     return samples
 

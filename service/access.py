@@ -5,6 +5,7 @@ import hmac
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from starlette.datastructures import Headers
 
@@ -12,6 +13,9 @@ from contract.errors import EarshotError
 from service.batcher import Overloaded
 from service.problems import ProblemError
 from service.settings import Settings
+
+ADMIN = "admin"
+"""Name of the admin's key, which opens all that the others do."""
 
 
 class Keys:
@@ -28,11 +32,11 @@ class Keys:
         given = self._settings.api_keys.get_secret_value().split(",") if self._settings.api_keys else []
         file = self._settings.api_keys_file
         if file is not None:
-            given += [line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+            given += _lines(file)
         keys = [key.strip() for key in given if key.strip()]
         if file is not None and not keys:
             raise EarshotError(f"{file}: there is no key in it, so nobody could use the service")
-        self._digests = tuple(_digest(key) for key in keys)
+        self._digests = tuple(_digest(key.encode()) for key in keys)
 
     def name_of(self, headers: Headers) -> str | None:
         """The name of the key that a request carries, to count and log it by; None where none is needed."""
@@ -42,6 +46,8 @@ class Keys:
         found = [
             known for known in self._digests if hmac.compare_digest(known, digest)
         ]  # all: the time tells nothing
+        if is_admin(headers, self._settings):
+            return ADMIN
         if not found:
             raise ProblemError("unauthorized", "Send an API key: Authorization: Bearer <key>, or X-API-Key: <key>.")
         return found[0].hex()[:8]
@@ -64,13 +70,26 @@ class Keys:
 def is_admin(headers: Headers, settings: Settings) -> bool:
     """Whether the request carries the admin's key."""
     wanted = settings.admin_key
-    return wanted is not None and hmac.compare_digest(_digest(_carried(headers)), _digest(wanted.get_secret_value()))
+    return wanted is not None and hmac.compare_digest(
+        _digest(_carried(headers)), _digest(wanted.get_secret_value().encode())
+    )
 
 
-def _carried(headers: Headers) -> str:
+def _lines(file: Path) -> list[str]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise EarshotError(f"{file}: the API keys cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise EarshotError(f"{file}: the API keys cannot be read: this is no text in UTF-8") from error
+    return [line for line in text.splitlines() if not line.startswith("#")]
+
+
+def _carried(headers: Headers) -> bytes:
     scheme, _, token = headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "").strip()
+    carried = token if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+    return carried.strip().encode("latin-1")  # as it came: clients send what they read, mostly UTF-8
 
 
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+def _digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()

@@ -21,8 +21,8 @@ RAW, MULTIPART, JSON = "raw", "multipart", "json"
 _RAW_TYPES = frozenset({"", "application/octet-stream", "application/ogg", "video/mp4", "video/webm", "video/ogg"})
 """Beside audio/*: no type at all, and those by which browsers call files that hold only sound."""
 
-QUICK_JSON = 2**20
-"""Bytes of JSON that are parsed where they are; more is handed to a thread."""
+QUICK_BYTES = 2**20
+"""Bytes of JSON or of a form that are parsed where they are; more is handed to a thread."""
 
 
 class Uploads:
@@ -63,6 +63,11 @@ class Held:
 
 def kind_of_body(headers: Headers) -> str:
     """How the audio is sent. What format it has is told by its own bytes, not by this."""
+    packed = headers.get("content-encoding", "").strip().lower()
+    if packed not in {"", "identity"}:
+        raise ProblemError(
+            "unsupported_media_type", f"A body packed by {packed[:20]} is not taken: send the audio file as it is."
+        )
     content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type in _RAW_TYPES or content_type.startswith("audio/"):
         return RAW
@@ -106,9 +111,10 @@ async def audio_in(body: bytes, kind: str, headers: Headers) -> bytes:
     if not body:
         _nothing()
     if kind == MULTIPART:
-        return await _from_form(body, headers)
+        form = _from_form(body, headers)
+        return await form if len(body) <= QUICK_BYTES else await asyncio.to_thread(asyncio.run, form)
     if kind == JSON:
-        return _from_json(body) if len(body) <= QUICK_JSON else await asyncio.to_thread(_from_json, body)
+        return _from_json(body) if len(body) <= QUICK_BYTES else await asyncio.to_thread(_from_json, body)
     return body
 
 
@@ -120,9 +126,9 @@ async def _from_form(body: bytes, headers: Headers) -> bytes:
     parser.spool_max_size = len(body)  # it is in memory already: no file on disk
     try:
         form = await parser.parse()
-    except (MultiPartException, KeyError) as error:
-        reason = error.message if isinstance(error, MultiPartException) else "it names no boundary"
-        raise ProblemError("invalid_request", f"The form is not understood: {reason}") from None
+    except (MultiPartException, ValueError) as error:  # a ValueError comes of letters that its charset has not
+        reason = f": {error.message}" if isinstance(error, MultiPartException) else "."
+        raise ProblemError("invalid_request", f"The form is not understood{reason}") from None
     try:
         file = form.get("file")
         if not isinstance(file, UploadFile):

@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     """Name of a shipped bundle, or a folder with one."""
     model: Path | None = None
     """A bare ONNX file to serve instead of a bundle: takes waveforms, batch × samples, and gives scores."""
-    sample_rate: Annotated[int, Field(ge=1)] | None = None
+    sample_rate: Annotated[int, Field(ge=1, le=384_000)] | None = None
     """Samples per second that a bare ONNX file hears."""
     labels: str | None = None
     """Its classes: names with commas between them, or a file with one per line or a JSON list."""
@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     replicas: Annotated[int, Field(ge=1, le=256)] | None = None
     """Engines side by side: one per CPU core, or two streams on a GPU, if left alone."""
     threads: int = Field(default=1, ge=1, le=256)
-    """Threads of each engine on a CPU: more threads answer a lone request sooner, more replicas answer more requests."""
+    """Threads of each engine on a CPU: more threads answer a lone request sooner, more replicas more requests."""
     max_batch: Annotated[int, Field(ge=1, le=1024)] | None = None
     """Most windows in one batch: 8 on a CPU, 32 on a GPU, if left alone."""
 
@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     keep_alive_s: int = Field(default=75, ge=1)
     """An idle connection is kept open so long."""
     max_connections: int = Field(default=10_000, ge=1)
-    """Most open connections; more wait in the backlog."""
+    """Most open connections; what comes beyond them is answered with 429 and closed."""
 
     api_keys: SecretStr | None = None
     """Keys with commas between them; with any, requests to /v1 and /v2 must carry one of them."""

@@ -1,7 +1,6 @@
 """What a request gives to the model: rows of samples, or whole sounds, each checked against what the model hears."""
 
-import numpy as np
-
+from contract.audio import is_in_range
 from contract.bundle import INPUT as WAVEFORM
 from service.engines.base import Samples
 from service.model import ServedModel
@@ -14,9 +13,6 @@ AUDIO = "audio"
 """The input for whole files of any format, which the service decodes as it does for /v1/classify."""
 
 DATATYPES = {WAVEFORM: FLOATS, AUDIO: BYTES}
-
-LOUDEST = 1e9
-"""Full scale is 1. Far above this, the squares in a spectrum leave float32, and no score is a number any more."""
 
 
 def rows_of(parsed: Parsed, model: ServedModel, most_rows: int) -> Samples | list[bytes]:
@@ -31,9 +27,7 @@ def rows_of(parsed: Parsed, model: ServedModel, most_rows: int) -> Samples | lis
         samples = read_floats(tensor.shape, parsed.data[WAVEFORM])
     except TensorError as error:
         raise _wrong(tensor, str(error)) from None
-    with np.errstate(invalid="ignore"):
-        audible = samples.min() >= -LOUDEST and samples.max() <= LOUDEST
-    if not audible:
+    if not is_in_range(samples):
         raise _wrong(tensor, "it holds NaN, or samples far beyond full scale, which is −1 to 1")
     return samples
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from starlette.requests import Request
 
-from service.bodies import QUICK_JSON, Held, read_body
+from service.bodies import QUICK_BYTES, Held, read_body
 from service.engines.base import Samples
 from service.model import ServedModel
 from service.oip.encoding import inflated
@@ -40,7 +40,7 @@ async def read_question(
         length = json_length(body, declared)
         if not length:
             return _understood(raw(AUDIO, body), model, settings.max_windows)
-        if len(body) <= QUICK_JSON:
+        if len(body) <= QUICK_BYTES:
             return _parsed(lighten(body[:length]), body, length, model, settings.max_windows)
         light = await asyncio.to_thread(lighten, body[:length])
         _hold_parsed(light.size + parsed_bytes(light.text), settings.max_upload_bytes, held)

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
+from contract.errors import EarshotError
 from service.access import is_admin
 from service.problems import ProblemError, documented
 from service.routes.shared import service_of
@@ -58,6 +59,7 @@ def model_facts(serving: Serving) -> ModelFacts:
     )
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", summary="Whether the process lives", responses={503: {"model": Health}}, tags=["about"])
 async def healthz(request: Request, response: Response) -> Health:
     """No only where nothing but a new process would help."""
@@ -68,6 +70,7 @@ async def healthz(request: Request, response: Response) -> Health:
     return Health(status="alive")
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", summary="Whether requests are taken", responses={503: {"model": Health}}, tags=["about"])
 async def readyz(request: Request, response: Response) -> Health:
     """No while the model is loaded or warmed up, while no engine is at work, and while the service shuts down."""
@@ -75,7 +78,7 @@ async def readyz(request: Request, response: Response) -> Health:
     if service.is_ready:
         return Health(status="ready")
     response.status_code = 503
-    state = str(service.state)
+    state = "draining" if service.is_leaving else str(service.state)
     return Health(status="no engine" if state == "ready" else state, reason=service.reason)
 
 
@@ -99,5 +102,12 @@ async def reload(request: Request) -> Reloaded:
         raise ProblemError("not_found", "Reloading by HTTP is off: set EARSHOT_ADMIN_KEY, or send SIGHUP.")
     if not is_admin(request.headers, service.settings):
         raise ProblemError("unauthorized", "This needs the admin's key: Authorization: Bearer <key>.")
-    fresh = await service.reload()
+    try:
+        fresh = await service.reload()
+    except EarshotError:
+        raise ProblemError(
+            "invalid_request",
+            "What lies there now cannot be served; the old model goes on, and the log says why.",
+            409,
+        ) from None
     return Reloaded(name=fresh.model.name, version=fresh.model.version, sha256=fresh.batcher.facts.sha256)

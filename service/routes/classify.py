@@ -1,6 +1,8 @@
 """POST /v1/classify: a sound in, its name out."""
 
+import time
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from fastapi import APIRouter, Request, Response
@@ -24,6 +26,9 @@ from service.windows import Window, cut, windows_of
 router = APIRouter(route_class=PlainRoute)
 
 _NOTHING_ASKED = ClassifyQuery()
+
+_AS_IT_IS = " !#$&'()*+,/:;=?@[]"
+"""In a header; letters beyond ASCII, which the name of a file may have, would be none in it."""
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _BODIES: dict[str, Any] = {
@@ -50,7 +55,7 @@ _BODIES: dict[str, Any] = {
 async def classify(request: Request) -> Response:
     """The body is an audio file of any common format: its bytes say which. It may come in a form or in JSON too.
 
-    Windows of all requests are computed together; a sound that is longer than the model hears at once becomes several.
+    Windows of all requests are computed together; a sound longer than the model hears at once becomes several.
     """
     service, trace = service_of(request), trace_of(request)
     query = _query(request)
@@ -60,6 +65,8 @@ async def classify(request: Request) -> Response:
         deadline = service.deadline(query.timeout_ms)
         serving.batcher.admit(1 + serving.hearing.pending, deadline)
         sound = await _heard(request, service, serving, trace)
+        if time.monotonic() > deadline:
+            raise ProblemError("deadline_exceeded", "The sound did not come before the deadline of its request.")
         windows = _windows(sound, query, serving.model, service.settings)
         job = Job(cut(sound.waveform, windows), deadline)
         try:
@@ -72,7 +79,7 @@ async def classify(request: Request) -> Response:
 
 
 async def _heard(request: Request, service: Service, serving: Serving, trace: Trace) -> Sound:
-    """The sound in the body, whose bytes are let go of as soon as it is sound."""
+    """The sound in the body, whose bytes are let go of as soon as it is decoded."""
     kind = kind_of_body(request.headers)
     with service.uploads.holding() as held:
         body = await read_body(request, service.settings, held)
@@ -127,7 +134,7 @@ async def _gone(request: Request) -> None:
 def _headers(answer: Classification) -> dict[str, str]:
     used = answer["model"]
     return {
-        "X-Earshot-Model": f"{used['name']} {used['version']} sha256:{used['sha256'][:16]}",
+        "X-Earshot-Model": f"{quote(used['name'], _AS_IT_IS)} {used['version']} sha256:{used['sha256'][:16]}",
         "X-Earshot-Engine": f"{used['engine']} {used['precision']}",
         "X-Earshot-Batch-Size": str(answer["timings"]["batch_size"]),
     }

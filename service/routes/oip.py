@@ -5,6 +5,7 @@ models are not here: see /metrics and /v1/admin/reload.
 """
 
 import math
+import time
 from collections.abc import Awaitable, Callable
 from itertools import islice
 from typing import Annotated, Any
@@ -165,6 +166,8 @@ async def infer(
         sounds = await sounds_of(question.rows, serving, settings.max_windows, trace)
         allowed_ms = math.ceil(question.request.parameters.timeout / 1000) or timeout_ms
         job = Job(sounds.windows, service.deadline(allowed_ms) - trace.total_s)
+        if time.monotonic() > job.deadline:
+            raise ProblemError("deadline_exceeded", "The tensors did not come before the deadline of their request.")
         try:
             done = iter(await answered(serving.batcher, job, lambda: _gone(request)))
         finally:

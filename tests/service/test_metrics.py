@@ -9,7 +9,6 @@ from typing import cast
 
 import pytest
 from prometheus_client import Metric
-from prometheus_client.parser import text_string_to_metric_families
 
 from service.batcher import Load
 from service.engines.base import EngineFacts
@@ -18,27 +17,12 @@ from service.problems import KINDS
 from service.serving import Service, Serving
 from service.trace import Trace
 from tests.service.process import Process, running
+from tests.service.scrape import scraped, value
 
 GOOD, BAD, DEPARTED = 3, 1, 1
 WINDOWS = GOOD
 CLIP_S = 5.0
 CLASSIFY = {"route": "/v1/classify"}
-
-
-def scraped(server: Process) -> dict[str, Metric]:
-    text = server.client.get("/metrics").text
-    return {family.name: family for family in text_string_to_metric_families(text)}
-
-
-def value(families: dict[str, Metric], sample: str, **labels: str) -> float:
-    """Of the one sample with this name and these labels."""
-    (found,) = [
-        each.value
-        for family in families.values()
-        for each in family.samples
-        if each.name == sample and each.labels == labels
-    ]
-    return found
 
 
 def leave_half_way(server: Process, body: bytes) -> None:

@@ -119,7 +119,7 @@ def test_what_is_no_http_is_refused_and_the_connection_closed(line: Wire, junk: 
     [
         request("/" + "a" * 70_000),
         request(a="b" * 70_000),
-        request(**{f"a-{i}": "b" for i in range(12_000)}),
+        b"GET / HTTP/1.1\r\n" + b"name: value\r\n" * 6_000 + b"\r\n",
         b"GET / HTTP/1.1\r\n" + b"a:\r\n" * 20_000 + b"\r\n",
     ],
     ids=["target", "header", "headers", "empty headers"],
@@ -177,7 +177,7 @@ def test_a_head_byte_by_byte_is_given_up_all_the_same(line: Wire, monkeypatch: p
     monkeypatch.setattr(protocol, "LINGER_S", 0.2)
     start = time.monotonic()
     line.send(b"GET /")
-    assert flood(line, (time.sleep(0.01) or b"a" for _ in range(1000))) > 10
+    assert flood(line, slowly(b"a")) > 10
     assert time.monotonic() - start < HEADER_TIMEOUT_S + 1.5
 
 
@@ -290,10 +290,7 @@ def test_a_body_that_nobody_wants_is_waited_for_only_so_long(
     line.send(post(b"abc", target, content_length=10**6))
     start = time.monotonic()
     assert line.answer().status in {408, 413}
-    with pytest.raises(OSError):  # noqa: PT011  (reset, or a broken pipe)
-        while True:
-            line.send(b"abc")
-            time.sleep(0.02)
+    assert flood(line, slowly(b"abc")) > 10
     assert time.monotonic() - start < 1.5
 
 
@@ -310,8 +307,8 @@ def test_whoever_asks_first_whether_to_send_is_told_not_to(line: Wire) -> None:
 
 
 def test_an_offer_of_http_2_is_passed_over(line: Wire) -> None:
-    offer = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2_settings": "AAMAAABkAAQAoAAAAAIAAAAA"}
-    line.send(post(bytes(100_000), "/a", **offer) + request("/b", **offer) * 3)
+    offer = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQA\r\nhost:"
+    line.send(post(bytes(100_000), "/a").replace(b"host:", offer), request("/b").replace(b"host:", offer) * 3)
     assert [line.answer().body for _ in range(4)] == [b"/a 100000", b"/b 0", b"/b 0", b"/b 0"]
 
 
@@ -359,6 +356,13 @@ def test_nothing_of_all_this_is_an_error_in_the_log(port: int, caplog: pytest.Lo
                 line.send(junk)
                 line.answer()
     assert not caplog.records
+
+
+def slowly(part: bytes) -> Iterator[bytes]:
+    """Over and over, with breaks."""
+    while True:
+        time.sleep(0.01)
+        yield part
 
 
 def flood(line: Wire, parts: Iterator[bytes]) -> int:

@@ -17,7 +17,7 @@ from service.settings import Settings
 from service.tracing import open_tracing
 from tests.service.collector import SERVER, Collector, attributes, collecting
 from tests.service.process import WAV, Process, running
-from tests.service.test_metrics import scraped, value
+from tests.service.scrape import scraped, value
 
 ROOT = Path(__file__).parents[2]
 AT_ONCE = {"OTEL_BSP_SCHEDULE_DELAY": "20"}
