@@ -17,7 +17,7 @@ _EXTRA_OF = {"torch": "train", "torchaudio": "train", "safetensors": "train", "t
              "prometheus_client": "serve", "python_multipart": "serve", "websockets": "serve"}  # fmt: skip
 
 app = typer.Typer(
-    help="Earshot hears a sound and says what it is. These are the commands that train, judge, export and serve its models.",
+    help="Earshot hears a sound and says what it is. These commands train, judge, export and serve its models.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -90,7 +90,7 @@ class Watched:
 
 
 def run_soak(subject: Subject, plan: Plan, say: Say) -> Report:
-    """All of it."""
+    """Find out what the service can do, load it for long, end it, and judge."""
     with Served([*subject.serve_flags, *TIMEOUTS], subject.server) as served:
         served.wait_until_ready()
         with RawEngine(raw_order(subject, served.model_facts(), len(subject.server)), subject.server) as engine:
@@ -102,6 +102,10 @@ def run_soak(subject: Subject, plan: Plan, say: Say) -> Report:
         stop = time.perf_counter()
         ending = Ending.of(soaked.answers, soaked.signalled, served.wait(), len(processes_of(served.session)))
         say(f"ended {time.perf_counter() - stop:.1f} s after the last answer, exit status {ending.status}")
+    return _report(subject, plan, capacity, soaked, ending, say)
+
+
+def _report(subject: Subject, plan: Plan, capacity: float, soaked: Soaked, ending: Ending, say: Say) -> Report:
     slices = _slices(soaked, plan)
     for number, one in enumerate(slices, 1):
         say(

@@ -136,17 +136,19 @@ class Batcher:
         except LineFull:
             raise self._full() from None
 
-    def admit(self, windows: int, deadline: float) -> None:
+    def admit(self, windows: int, deadline: float, coming: int = 0) -> None:
         """The same question before there is a job: refusing early spares the client its upload.
+
+        Windows that are `coming`, because they are being decoded, will wait before this one.
 
         An engine that is free gets a batch whatever is predicted. It keeps nobody waiting, and shows what a batch
         takes now: without that, too high an estimate would refuse everybody, and nothing would ever correct it.
         """
         if not self.engines_at_work:
             raise NoEngine("No engine is at work at the moment; one is being started.")
-        if self.line.waiting >= self._bounds.most_waiting:
+        if self.line.waiting + coming >= self._bounds.most_waiting:
             raise self._full()
-        late = time.monotonic() + self.predicted_seconds(windows) - deadline
+        late = time.monotonic() + self.predicted_seconds(coming + windows) - deadline
         if late > 0 and not (windows <= self.max_batch and self._is_free):
             raise Overloaded("The answer would come after its deadline, so no work is spent on it.", late)
 

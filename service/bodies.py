@@ -3,13 +3,14 @@
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import NoReturn
 
 from pydantic import ValidationError
-from starlette.datastructures import Headers, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from service.batcher import Overloaded
@@ -23,6 +24,13 @@ _RAW_TYPES = frozenset({"", "application/octet-stream", "application/ogg", "vide
 
 QUICK_BYTES = 2**20
 """Bytes of JSON or of a form that are parsed where they are; more is handed to a thread."""
+
+LONGEST_BOUNDARY = 70
+"""Characters, by RFC 2046."""
+
+MOST_PARTS = 16
+LONGEST_PART_HEAD = 4096
+"""Of a form: one file is wanted, so what is beyond is no form that a person made."""
 
 
 class Uploads:
@@ -110,32 +118,44 @@ async def audio_in(body: bytes, kind: str, headers: Headers) -> bytes:
     """The bytes of the audio file."""
     if not body:
         _nothing()
-    if kind == MULTIPART:
-        form = _from_form(body, headers)
-        return await form if len(body) <= QUICK_BYTES else await asyncio.to_thread(asyncio.run, form)
-    if kind == JSON:
-        return _from_json(body) if len(body) <= QUICK_BYTES else await asyncio.to_thread(_from_json, body)
-    return body
+    if kind == RAW:
+        return body
+    find = _from_json if kind == JSON else partial(_from_form, headers.get("content-type", ""))
+    return find(body) if len(body) <= QUICK_BYTES else await asyncio.to_thread(find, body)
 
 
-async def _from_form(body: bytes, headers: Headers) -> bytes:
-    async def stream() -> AsyncGenerator[bytes, None]:
-        yield body
+def _from_form(content_type: str, body: bytes) -> bytes:
+    _, options = parse_options_header(content_type)
+    boundary = options.get(b"boundary", b"")
+    if not 1 <= len(boundary) <= LONGEST_BOUNDARY:
+        raise _bad_form("its type names no boundary between its parts")
+    _, *parts = (b"\r\n" + body).split(b"\r\n--" + boundary, MOST_PARTS + 1)
+    ends = [place for place, part in enumerate(parts) if part.startswith(b"--")]
+    if not ends:
+        raise _bad_form(f"it has more than {MOST_PARTS} parts" if len(parts) > MOST_PARTS else "it has no end")
+    files = [content for head, content in map(_parted, parts[: ends[0]]) if _name_in(head) == b"file"]
+    if len(files) != 1:
+        raise ProblemError("invalid_request", "One file called `file` is wanted in the form: curl -F file=@sound.wav")
+    return files[0] or _nothing()
 
-    parser = MultiPartParser(headers, stream(), max_files=1, max_fields=16, max_part_size=4096)
-    parser.spool_max_size = len(body)  # it is in memory already: no file on disk
-    try:
-        form = await parser.parse()
-    except (MultiPartException, ValueError) as error:  # a ValueError comes of letters that its charset has not
-        reason = f": {error.message}" if isinstance(error, MultiPartException) else "."
-        raise ProblemError("invalid_request", f"The form is not understood{reason}") from None
-    try:
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise ProblemError("invalid_request", "The form has no file called `file`: curl -F file=@sound.wav")
-        return await file.read() or _nothing()
-    finally:
-        await form.close()
+
+def _parted(part: bytes) -> tuple[bytes, bytes]:
+    head, _, content = part.partition(b"\r\n\r\n")
+    if len(head) > LONGEST_PART_HEAD:
+        raise _bad_form("the head of a part is too long")
+    return head, content
+
+
+def _name_in(head: bytes) -> bytes | None:
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-disposition":
+            return parse_options_header(value)[1].get(b"name")
+    return None
+
+
+def _bad_form(reason: str) -> ProblemError:
+    return ProblemError("invalid_request", f"The form is not understood: {reason}.")
 
 
 def _from_json(body: bytes) -> bytes:

@@ -4,6 +4,7 @@ import logging
 import os
 import re
 from collections.abc import Callable
+from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
@@ -16,6 +17,9 @@ from service.trace import Trace
 
 CLIENT_GONE = 499
 """The status that nginx made customary, for the log and the metrics: nobody is there to read it."""
+
+_AS_IT_IS = " !#$&'()*+,/:;=?@[]"
+"""In a header; letters beyond ASCII, which the name of a model may have, would be none in it."""
 
 _GOOD_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _OPEN = ("/v2/health/",)
@@ -84,8 +88,19 @@ def _marking(send: Send, trace: Trace) -> Send:
             trace.status = message["status"]
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = trace.request_id
-            if timing := trace.server_timing():
-                headers["Server-Timing"] = timing
+            headers.update(_facts(trace))
         await send(message)
 
     return marked
+
+
+def _facts(trace: Trace) -> dict[str, str]:
+    """What a client may want to know of the way its answer came about, without reading it."""
+    facts = {}
+    if timing := trace.server_timing():
+        facts["Server-Timing"] = timing
+    if trace.batch_size and (used := trace.model):
+        facts["X-Earshot-Model"] = f"{quote(used['name'], _AS_IT_IS)} {used['version']} sha256:{used['sha256'][:16]}"
+        facts["X-Earshot-Engine"] = f"{used['engine']} {used['precision']}"
+        facts["X-Earshot-Batch-Size"] = str(trace.batch_size)
+    return facts

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from contract.audio import AudioInfo, Limits, decode_plain, decode_whole
 from service.batcher import Overloaded
+from service.cores import cores
 from service.engines.base import Wave
-from service.engines.choose import cores
 
 QUICK_BYTES = 2**20
-"""Plain PCM at the model's own rate up to this size needs no thread: it waits as it came, and is scaled on its way into
-the engine's buffer."""
+"""Plain PCM at the model's own rate up to this size needs no thread: it waits as it came, and is scaled on its way
+into the engine's buffer."""
 
 TYPICAL_S = 0.003
 """To decode and resample a clip, for the prediction of a wait."""

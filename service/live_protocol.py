@@ -6,7 +6,7 @@ from typing import Any
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 PATIENCE_S = 10.0
-"""What was sent and not read for so long will not be read: without an end, it would hold up the end of the service."""
+"""What was sent and not read for so long will not be read: without an end, it would hold up the service's end."""
 
 
 class LiveProtocol(WebSocketsSansIOProtocol):

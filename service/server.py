@@ -1,7 +1,7 @@
 """The service as a process: its socket, its signals, and an end at which nothing is lost.
 
-SIGTERM or Ctrl-C: not ready any more, what was accepted is answered, what comes later is refused as `draining`, exit 0.
-A second one ends it at once. SIGHUP: serve what lies in the bundle's folder now.
+SIGTERM or Ctrl-C: not ready any more, what was accepted is answered, what comes later is refused as `draining`, exit
+0. A second one ends it at once. SIGHUP: serve what lies in the bundle's folder now.
 """
 
 import asyncio
@@ -97,6 +97,7 @@ class Server(uvicorn.Server):
 
     async def _drain(self) -> None:
         await self._service.drain()
+        self.config.timeout_graceful_shutdown = max(1, round(self._service.grace_left))
         self.should_exit = True
 
     async def _reload(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,9 @@ from service.metrics import Metrics
 from service.model import ServedModel, from_bundle, from_onnx, read_labels
 from service.problems import ProblemError
 from service.settings import Settings
+
+QUIET_S = 0.1
+"""A service that ends goes on saying so for as long as somebody asked just now: what lies in its sockets is read."""
 
 POLL_S = 0.01
 """Between two looks at whether anybody still uses a model that was replaced."""
@@ -84,6 +88,7 @@ class Service:
         self.accepted = 0
         """Those that hold on to a model: nothing of what was accepted is lost."""
         self._serving: Serving | None = None
+        self._stop_by = math.inf
         self._reloading = asyncio.Lock()
         self._watcher: asyncio.Task[None] | None = None
         metrics.watch(self)
@@ -160,9 +165,17 @@ class Service:
         self.is_leaving = True
         await asyncio.sleep(self.settings.drain_delay_s)
         self.state = State.DRAINING
-        stop = time.monotonic() + self.settings.grace_s
-        while self.accepted and time.monotonic() < stop:
+        self._stop_by = time.monotonic() + self.settings.grace_s
+        busy = time.monotonic()
+        while busy + QUIET_S > time.monotonic() and self.grace_left:
             await asyncio.sleep(POLL_S)
+            if self.accepted or self.in_flight:
+                busy = time.monotonic()
+
+    @property
+    def grace_left(self) -> float:
+        """Seconds in which the process may still finish what it has begun."""
+        return max(0.0, self._stop_by - time.monotonic())
 
     async def close(self) -> bool:
         """Finish what was taken, and let go of the engines."""
@@ -170,7 +183,8 @@ class Service:
         if self._watcher is not None:
             self._watcher.cancel()
         serving, self._serving = self._serving, None
-        return True if serving is None else await asyncio.to_thread(serving.close, self.settings.grace_s)
+        patience = min(self.settings.grace_s, self.grace_left)
+        return True if serving is None else await asyncio.to_thread(serving.close, patience)
 
     def deadline(self, timeout_ms: int | None) -> float:
         """On the clock of the line, for a request that came just now."""

@@ -10,6 +10,8 @@ from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIB = 2**20
+DAY_S = 86_400
+"""No patience needs to be longer, and timers take no numbers of any size."""
 
 
 def _split(value: Any) -> Any:  # noqa: ANN401
@@ -58,22 +60,22 @@ class Settings(BaseSettings):
     """Deadline of a request that names none. What cannot be answered by then is refused at once."""
     max_timeout_ms: int = Field(default=60_000, ge=1, le=3_600_000)
     """Latest deadline that a request may name."""
-    hang_after_s: float = Field(default=30.0, gt=0)
+    hang_after_s: float = Field(default=30.0, gt=0, le=DAY_S)
     """An engine that is busy with one batch for so long is given up and replaced."""
 
     max_body_bytes: int = Field(default=64 * MIB, ge=1024)
     """Largest body of a request."""
-    max_audio_s: float = Field(default=600.0, gt=0)
+    max_audio_s: float = Field(default=600.0, gt=0, le=DAY_S)
     """Longest sound."""
     max_windows: int = Field(default=240, ge=1)
     """Most windows that one request may ask for: its length divided by its hop."""
     max_upload_bytes: int = Field(default=256 * MIB, ge=1024)
     """Most bytes of all bodies that are held at once; beyond it requests are refused with 429."""
-    body_timeout_s: float = Field(default=30.0, gt=0)
+    body_timeout_s: float = Field(default=30.0, gt=0, le=DAY_S)
     """A body that has not come by then is given up with 408."""
-    header_timeout_s: float = Field(default=10.0, gt=0)
+    header_timeout_s: float = Field(default=10.0, gt=0, le=DAY_S)
     """A connection that has not sent a whole request head by then is closed."""
-    keep_alive_s: int = Field(default=75, ge=1)
+    keep_alive_s: int = Field(default=75, ge=1, le=DAY_S)
     """An idle connection is kept open so long."""
     max_connections: int = Field(default=10_000, ge=1)
     """Most open connections; what comes beyond them is answered with 429 and closed."""
@@ -89,14 +91,14 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
     """Origins of web pages that may use the service, with commas between them; * for all."""
 
-    stream_idle_s: float = Field(default=30.0, gt=0)
+    stream_idle_s: float = Field(default=30.0, gt=0, le=DAY_S)
     """A live stream that sends nothing for so long is closed."""
     max_streams: int = Field(default=64, ge=0)
     """Most live streams at once."""
 
-    grace_s: float = Field(default=30.0, gt=0)
+    grace_s: float = Field(default=30.0, gt=0, le=DAY_S)
     """After SIGTERM, what was accepted has so long to finish."""
-    drain_delay_s: float = Field(default=0.0, ge=0)
+    drain_delay_s: float = Field(default=0.0, ge=0, le=DAY_S)
     """After SIGTERM, go on serving for so long while /readyz says no, until a load balancer has noticed."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -43,12 +43,10 @@ class Trace:
         """Take over what the line has measured, as far as the job came."""
         if not job.submitted:
             return
-        self.queue_start = job.submitted
-        self.queue_s = job.queue_seconds if job.started else job.finished - job.submitted
-        if job.started:
-            self.batch_size = job.batch_size
-            if job.end is End.ANSWERED:
-                self.engine_s = job.engine_seconds
+        self.queue_start, self.queue_s = job.submitted, job.queue_seconds
+        self.batch_size = job.batch_size
+        if job.end is End.ANSWERED:
+            self.engine_s = job.engine_seconds
 
     def finish(self) -> None:
         """It is over: from now on `total_s` stands still, so that all who ask are told the same."""

@@ -1,7 +1,6 @@
 """Picks the engine for this machine, and falls back to the next one with a reason that is logged and shown."""
 
 import logging
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +10,7 @@ from types import ModuleType
 
 from contract.bundle import WEIGHTS, Bundle
 from contract.errors import EarshotError, UnavailableError
+from service.cores import cores
 from service.engines import onnx
 from service.engines.base import Engine, EngineError
 from service.model import Graph, ServedModel
@@ -64,11 +64,6 @@ def choose(model: ServedModel, settings: Settings, note: Note = _log.info) -> Ch
         reason = f"fallback: {'; '.join(refusals)}" if refusals else _why(settings)
         return Chosen(engines, candidate.make, reason)
     raise EngineError(f"no engine runs {model.name} here: {'; '.join(refusals) or 'settings leave none'}")
-
-
-def cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def candidates(model: ServedModel, settings: Settings, note: Note) -> Iterator[tuple[str, Callable[[], Candidate]]]:

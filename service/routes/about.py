@@ -18,7 +18,8 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @router.get(
-    "/v1/model", summary="What is served, by which engine", responses=documented("unauthorized", "unavailable"), tags=["about"]
+    "/v1/model", summary="What is served, by which engine", tags=["about"],
+    responses=documented("unauthorized", "unavailable"),
 )  # fmt: skip
 async def model(request: Request) -> ModelFacts:
     """Labels, what the model hears, where it stops being believed, which engine runs it and why that one."""

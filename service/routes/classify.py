@@ -2,7 +2,6 @@
 
 import time
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 from fastapi import APIRouter, Request, Response
@@ -16,7 +15,7 @@ from service.hearing import Sound
 from service.jobs import Job
 from service.model import ServedModel
 from service.problems import KINDS, ProblemError, documented, invalid
-from service.routes.shared import PlainRoute, query_parameters, service_of, trace_of
+from service.routes.shared import PlainRoute, gone, query_parameters, service_of, trace_of
 from service.schemas import AudioInJson, Classification, ClassifyQuery
 from service.serving import Service, Serving, answered
 from service.settings import Settings
@@ -26,9 +25,6 @@ from service.windows import Window, cut, windows_of
 router = APIRouter(route_class=PlainRoute)
 
 _NOTHING_ASKED = ClassifyQuery()
-
-_AS_IT_IS = " !#$&'()*+,/:;=?@[]"
-"""In a header; letters beyond ASCII, which the name of a file may have, would be none in it."""
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _BODIES: dict[str, Any] = {
@@ -63,19 +59,19 @@ async def classify(request: Request) -> Response:
         trace.model = model_used(serving)
         asked = _asked(query, serving.model)
         deadline = service.deadline(query.timeout_ms)
-        serving.batcher.admit(1 + serving.hearing.pending, deadline)
+        serving.batcher.admit(1, deadline, coming=serving.hearing.pending)
         sound = await _heard(request, service, serving, trace)
         if time.monotonic() > deadline:
             raise ProblemError("deadline_exceeded", "The sound did not come before the deadline of its request.")
         windows = _windows(sound, query, serving.model, service.settings)
         job = Job(cut(sound.waveform, windows), deadline)
         try:
-            rows = await answered(serving.batcher, job, lambda: _gone(request))
+            rows = await answered(serving.batcher, job, lambda: gone(request))
         finally:
             trace.of_job(job)
         trace.windows, trace.audio_s = len(windows), sound.waveform.size / serving.model.sample_rate
         answer = classification(asked, serving, sound, windows, rows, trace)
-    return Response(to_json(answer), media_type="application/json", headers=_headers(answer))
+    return Response(to_json(answer), media_type="application/json")
 
 
 async def _heard(request: Request, service: Service, serving: Serving, trace: Trace) -> Sound:
@@ -123,18 +119,3 @@ def _windows(sound: Sound, query: ClassifyQuery, model: ServedModel, settings: S
             f"{settings.max_windows} windows, the most that are accepted: ask for a longer hop_s, or send less.",
         )
     return windows_of(samples, model.window_samples, hop, model.sample_rate)
-
-
-async def _gone(request: Request) -> None:
-    """Comes back when the client has hung up: after the body, nothing else can arrive."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-def _headers(answer: Classification) -> dict[str, str]:
-    used = answer["model"]
-    return {
-        "X-Earshot-Model": f"{quote(used['name'], _AS_IT_IS)} {used['version']} sha256:{used['sha256'][:16]}",
-        "X-Earshot-Engine": f"{used['engine']} {used['precision']}",
-        "X-Earshot-Batch-Size": str(answer["timings"]["batch_size"]),
-    }

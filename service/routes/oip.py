@@ -39,7 +39,7 @@ from service.oip.requests import LENGTH_HEADER
 from service.oip.sounds import sounds_of
 from service.problems import KINDS, ProblemError, documented, invalid
 from service.routes.about import healthz
-from service.routes.shared import service_of, trace_of
+from service.routes.shared import gone, service_of, trace_of
 from service.serving import Serving, answered
 from service.trace import Trace
 
@@ -161,7 +161,7 @@ async def infer(
         _check_path(request, serving.model)
         trace.model = model_used(serving)
         latest = service.deadline(timeout_ms or settings.max_timeout_ms)
-        serving.batcher.admit(1 + serving.hearing.pending, latest)
+        serving.batcher.admit(1, latest, coming=serving.hearing.pending)
         question = await read_question(request, json_length, service, serving.model, trace)
         sounds = await sounds_of(question.rows, serving, settings.max_windows, trace)
         allowed_ms = math.ceil(question.request.parameters.timeout / 1000) or timeout_ms
@@ -169,7 +169,7 @@ async def infer(
         if time.monotonic() > job.deadline:
             raise ProblemError("deadline_exceeded", "The tensors did not come before the deadline of their request.")
         try:
-            done = iter(await answered(serving.batcher, job, lambda: _gone(request)))
+            done = iter(await answered(serving.batcher, job, lambda: gone(request)))
         finally:
             trace.of_job(job)
         trace.windows = len(sounds.windows)
@@ -200,9 +200,3 @@ def _check_path(request: Request, model: ServedModel) -> None:
 def _facts(trace: Trace, serving: Serving) -> Facts:
     used = model_used(serving)
     return Facts(sha256=used["sha256"], engine=used["engine"], precision=used["precision"], **timings(trace))
-
-
-async def _gone(request: Request) -> None:
-    """Comes back when the client has hung up: after the body, nothing else can arrive."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

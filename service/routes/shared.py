@@ -46,3 +46,9 @@ def query_parameters(model: type[BaseModel]) -> list[dict[str, Any]]:
         }
         for name, schema in model.model_json_schema()["properties"].items()
     ]
+
+
+async def gone(request: Request) -> None:
+    """Comes back when the client has hung up: after the body, nothing else can arrive."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -159,6 +159,14 @@ def test_what_an_engine_died_on_is_next_and_alone(line: Line) -> None:
     assert [places(taken(line)) for _ in range(3)] == [[(first, 0)], [(second, 0)], [(third, 0)]]
 
 
+def test_what_came_first_is_next_whichever_engine_died_first(line: Line) -> None:
+    first, second, third = submitted(line, job(), job(), job())
+    one, other = taken(line, 2), taken(line, 1)
+    line.put_back(other)
+    line.put_back(one)
+    assert [places(taken(line)) for _ in range(3)] == [[(first, 0)], [(second, 0)], [(third, 0)]]
+
+
 def test_what_kills_every_engine_fails_and_its_batch_mates_do_not(line: Line) -> None:
     killer, mate = submitted(line, job(), job())
     line.put_back(taken(line))

@@ -18,6 +18,8 @@ from tests.service.engines.fakes import window
 
 BOUND = 6
 SECONDS = st.integers(0, 5)
+A_FEW = 8
+"""Jobs; before so many were there, nothing ends them all."""
 
 
 @dataclass(eq=False)
@@ -127,11 +129,13 @@ class AnyOrder(RuleBasedStateMachine):
     def wait(self, seconds: int) -> None:
         self.now += seconds
 
+    @precondition(lambda self: len(self.known) >= A_FEW)
     @rule()
     def close(self) -> None:
         self.line.close()
         self.is_closed = True
 
+    @precondition(lambda self: len(self.known) >= A_FEW)
     @rule()
     def abandon(self) -> None:
         self.line.abandon(EngineFailure("so"))
@@ -232,4 +236,4 @@ class AnyOrder(RuleBasedStateMachine):
 
 
 TestTheLine = AnyOrder.TestCase
-TestTheLine.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestTheLine.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

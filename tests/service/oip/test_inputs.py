@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from contract.audio import LOUDEST
 from service.engines.base import Samples
-from service.oip.inputs import LOUDEST, rows_of
+from service.oip.inputs import rows_of
 from service.oip.messages import InferRequest
 from service.oip.requests import Parsed
 from service.problems import ProblemError
