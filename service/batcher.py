@@ -98,7 +98,6 @@ class Batcher:
         )
         self._made = 0
         self._replacing = Lock()
-        self._stopped = False
         self._measure(engines[0])
         self._replicas = [self._replica(engine) for engine in engines]
 
@@ -149,7 +148,7 @@ class Batcher:
         if self.line.waiting + coming >= self._bounds.most_waiting:
             raise self._full()
         late = time.monotonic() + self.predicted_seconds(coming + windows) - deadline
-        if late > 0 and not (windows <= self.max_batch and self._is_free):
+        if late > 0 and not (coming + windows <= self.max_batch and self._is_free):
             raise Overloaded("The answer would come after its deadline, so no work is spent on it.", late)
 
     def predicted_seconds(self, windows: int) -> float:
@@ -160,7 +159,7 @@ class Batcher:
     def watch(self) -> None:
         """Replace what hangs; to be called every now and then."""
         with self._replacing:
-            for i, replica in enumerate(() if self._stopped else self._replicas):
+            for i, replica in enumerate(self._replicas):
                 held = replica.given_up()
                 if held is None:
                     continue
@@ -175,11 +174,10 @@ class Batcher:
         """Take nothing new, finish what was taken; False where that took too long, and the rest was failed."""
         self.line.close()
         finished = self._finished(patience_s)
-        with self._replacing:
-            self._stopped = True
         self.line.abandon(NoEngine("The service stopped before this was answered."))
-        for replica in self._replicas:
-            replica.retire()
+        with self._replacing:  # after which nothing is replaced any more
+            for replica in self._replicas:
+                replica.retire()
         last = time.monotonic() + LEAVE_S
         for replica in self._replicas:
             if replica.is_alive():

@@ -124,11 +124,11 @@ class Line:
         self._tell(jobs)
 
     def put_back(self, tickets: Sequence[Ticket]) -> None:
-        """Their engine died under them: they are next, but not for ever."""
+        """Their engine died under them: they are next, in their old order, but not for ever."""
         with self._changed:
             missing = [ticket for ticket in tickets if self._is_missing(ticket)]
             again = [t._replace(attempt=t.attempt + 1) for t in missing if t.attempt < MOST_ATTEMPTS]
-            self._again.extendleft(reversed(again))
+            self._again = deque(sorted([*again, *self._again], key=lambda t: (t.job.submitted, t.place)))
             self._waiting += len(again)
             self._changed.notify_all()
         tried = [ticket for ticket in missing if ticket.attempt >= MOST_ATTEMPTS]

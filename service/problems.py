@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
-from contract.audio import AudioError
+from contract.audio import AudioError, DecoderMissing
 from contract.errors import EarshotError
 from service.batcher import NoEngine, Overloaded, whole_seconds
 from service.jobs import EngineFailure
@@ -24,6 +24,9 @@ PROBLEM_JSON = "application/problem+json"
 
 PROTOCOL_PATH = "/v2"
 """Below it, the Open Inference Protocol is spoken."""
+
+NO_DECODER = "Audio in this format cannot be decoded here: send WAV, FLAC, OGG or MP3."
+"""What to install for it is nothing that a client could do."""
 
 
 class Kind(NamedTuple):
@@ -104,7 +107,7 @@ def problem_of(error: Exception) -> ProblemError:
         case ProblemError():
             return error
         case AudioError():
-            return ProblemError(error.code, str(error))
+            return ProblemError(error.code, NO_DECODER if isinstance(error, DecoderMissing) else str(error))
         case Overloaded():
             return ProblemError("overloaded", str(error), retry_after=error.retry_after)
         case NoEngine():

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import httptools
+from starlette.types import Receive, Scope, Send
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -168,8 +169,16 @@ class Protocol(HttpToolsProtocol):
         self._after(LINGER_S, self._close)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        async def to_its_end(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await app(scope, receive, send)  # type: ignore[arg-type]
+            except asyncio.CancelledError:  # the process ends, and waits no longer
+                if not cycle.response_started:
+                    await problem_response(_ended(), None)(scope, receive, send)
+                cycle.disconnected = True
+
         self._running = cycle
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(cycle, to_its_end)  # type: ignore[arg-type]
 
     def _parsed(self, data: bytes) -> bytes:
         """Read this; what it gives back is to be read next."""
@@ -266,6 +275,10 @@ class _Door(asyncio.Transport):
 def protocol_with(header_timeout_s: float, max_connections: int) -> type[Protocol]:
     """The class that uvicorn is to make connections of."""
     return type("Protocol", (Protocol,), {"header_timeout_s": header_timeout_s, "max_connections": max_connections})
+
+
+def _ended() -> ProblemError:
+    return ProblemError("draining", "The service ended before this was answered.", retry_after=1.0)
 
 
 def _head_too_long() -> ProblemError:

@@ -75,11 +75,11 @@ class Replica(Thread):
         return self._entered is not None
 
     def seconds_left(self) -> float:
-        """Until it is expected to come back from its batch."""
+        """Until it is expected to come back from its batch; for what is overdue, as long again as it is that."""
         with self._lock:
             if not self._held or self._entered is None:
                 return 0.0
-            return max(0.0, self._entered + self._crew.cost.of(len(self._held)) - time.monotonic())
+            return abs(self._entered + self._crew.cost.of(len(self._held)) - time.monotonic())
 
     def retire(self) -> None:
         """It ends when it comes back from where it is. To be told only when no job is left."""
@@ -141,7 +141,7 @@ class Replica(Thread):
                 rows = rows_of(engine, [ticket.window for ticket in tickets], self._crew.judge)
         except Exception:  # noqa: BLE001  (whatever an engine raises)
             _log.exception("%s: a batch of %d failed", self.name, len(tickets))
-            return [] if self._retired.is_set() else list(tickets)
+            return list(tickets)
         seconds = time.perf_counter() - start
         if self._retired.is_set():
             return []

@@ -152,6 +152,7 @@ def test_what_hangs_while_the_last_jobs_are_finished_is_replaced_too(works: Work
     jobs += submitted(batcher, job(2))
     assert batcher.drain(30)
     assert ends(jobs) == [End.ANSWERED] * 2
+    assert batcher.restarts == 1
     works.open()
 
 

@@ -45,6 +45,17 @@ def test_the_same_is_asked_before_there_is_a_job(works: Works, told: Told) -> No
             batcher.admit(1 + 2 * MAX_BATCH, deadline)
 
 
+def test_what_is_being_decoded_will_wait_before_who_comes_now(works: Works, told: Told) -> None:
+    with batching(works, told, bounds=Bounds(most_waiting=2 * MAX_BATCH)) as batcher:
+        teach(batcher, 10.0)
+        deadline = job(1, seconds=15).deadline
+        batcher.admit(1, deadline, coming=MAX_BATCH - 1)
+        with pytest.raises(Overloaded, match="after its deadline"):
+            batcher.admit(1, deadline, coming=MAX_BATCH)
+        with pytest.raises(Overloaded, match="Too much"):
+            batcher.admit(1, deadline, coming=2 * MAX_BATCH)
+
+
 def test_two_engines_are_predicted_to_be_sooner(works: Works, told: Told) -> None:
     with batching(works, told) as lone, batching(works, told, replicas=2) as both:
         for batcher in (lone, both):

@@ -6,6 +6,7 @@ import pytest
 
 from service.jobs import End, EngineFailure, Job, Ticket
 from service.line import MOST_ATTEMPTS, Line, LineClosed, LineFull
+from tests.service.batching import eventually
 from tests.service.engines.fakes import PATIENCE_S, window
 
 FAR = 1e9
@@ -159,12 +160,16 @@ def test_what_an_engine_died_on_is_next_and_alone(line: Line) -> None:
     assert [places(taken(line)) for _ in range(3)] == [[(first, 0)], [(second, 0)], [(third, 0)]]
 
 
-def test_what_came_first_is_next_whichever_engine_died_first(line: Line) -> None:
-    first, second, third = submitted(line, job(), job(), job())
-    one, other = taken(line, 2), taken(line, 1)
-    line.put_back(other)
-    line.put_back(one)
-    assert [places(taken(line)) for _ in range(3)] == [[(first, 0)], [(second, 0)], [(third, 0)]]
+@pytest.mark.parametrize("first_to_die", [0, 1])
+def test_what_came_first_is_next_whichever_engine_died_first(line: Line, clock: Clock, first_to_die: int) -> None:
+    jobs = []
+    for _ in range(3):
+        jobs += submitted(line, job())
+        clock.now += 1
+    hands = [taken(line, 2), taken(line, 1)]
+    line.put_back(hands[first_to_die])
+    line.put_back(hands[1 - first_to_die])
+    assert [places(taken(line)) for _ in range(3)] == [[(one, 0)] for one in jobs]
 
 
 def test_what_kills_every_engine_fails_and_its_batch_mates_do_not(line: Line) -> None:
@@ -214,6 +219,17 @@ def test_one_submission_wakes_as_many_as_have_something_to_do(line: Line) -> Non
         submitted(line, job(4))
         tickets = [taker.result(PATIENCE_S) for taker in takers]
     assert sorted(ticket.place for batch in tickets if batch for ticket in batch) == [0, 1, 2, 3]
+
+
+def test_what_is_put_back_wakes_who_waits_for_work(line: Line) -> None:
+    submitted(line, job(2))
+    tickets = taken(line)
+    with ThreadPoolExecutor(2) as pool:
+        takers = [pool.submit(line.take, 1, 1, PATIENCE_S) for _ in range(2)]
+        eventually(lambda: len(line._changed._waiters) == 2)  # type: ignore[attr-defined]
+        line.put_back(tickets)
+        batches = [taker.result() or [] for taker in takers]
+    assert sorted(ticket.place for batch in batches for ticket in batch) == [0, 1]
 
 
 def test_who_cannot_be_told_takes_no_engine_along(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:

@@ -113,7 +113,8 @@ class AnyOrder(RuleBasedStateMachine):
         self.taken_away += tickets
         missing = [slot for slot in self._slots(tickets) if slot.is_missing]
         self.line.put_back(tickets)
-        self.again = [s._replace(attempt=s.attempt + 1) for s in missing if s.attempt < MOST_ATTEMPTS] + self.again
+        again = [s._replace(attempt=s.attempt + 1) for s in missing if s.attempt < MOST_ATTEMPTS]
+        self.again = sorted(again + self.again, key=lambda slot: (slot.known.submitted, slot.place))
         for slot in missing:
             if slot.attempt == MOST_ATTEMPTS:
                 self._ended(slot.known, End.FAILED)

@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from service import protocol
 from service.protocol import LINGER_BYTES, MOST_AHEAD, protocol_with
-from tests.service.wire import Wire, post, request, wire
+from tests.service.wire import Wire, flood, post, request, wire
 
 HEADER_TIMEOUT_S = 0.3
 KEEP_ALIVE_S = 1
@@ -363,15 +363,3 @@ def slowly(part: bytes) -> Iterator[bytes]:
     while True:
         time.sleep(0.01)
         yield part
-
-
-def flood(line: Wire, parts: Iterator[bytes]) -> int:
-    """Send until the other side has had enough; how many bytes that took."""
-    sent = 0
-    try:
-        for part in parts:
-            line.send(part)
-            sent += len(part)
-    except ConnectionError:
-        pass
-    return sent

@@ -197,24 +197,38 @@ def test_it_says_how_long_it_will_be_at_its_batch(works: Works, line: Line) -> N
         assert replica.seconds_left() == 0.0
 
 
-@pytest.mark.parametrize("late", [1.0, POISON, NOISE, DEADLY])
-def test_what_comes_after_it_was_given_up_changes_nothing(works: Works, line: Line, late: float) -> None:
+def test_the_longer_a_batch_is_overdue_the_less_is_it_expected_soon(works: Works, line: Line) -> None:
     works.computing.hold()
-    (one,) = one_batch(line, late)
+    one_batch(line, 1)
+    shared = crew(works, line)
+    shared.cost.learn(1, 0.001)
+    with at_work(Replica("r", shared, works.ready()[0]), works, line) as replica:
+        works.computing.wait_until_held()
+        eventually(lambda: replica.seconds_left() > 0.02)
+
+
+@pytest.mark.parametrize("late", [1.0, POISON, NOISE, DEADLY])
+@pytest.mark.parametrize("mates", [(), (2.0, 3.0)])
+def test_what_comes_after_it_was_given_up_changes_nothing(
+    works: Works, line: Line, late: float, mates: tuple[float, ...]
+) -> None:
+    works.computing.hold()
+    jobs = one_batch(line, late, *mates)
     replica = Replica("r", crew(works, line, hang_after_s=AT_ONCE), works.ready()[0])
     with at_work(replica, works, line):
         works.computing.wait_until_held()
         held = replica.given_up()
         assert held is not None
-        assert [ticket.job for ticket in held] == [one]
+        assert [ticket.job for ticket in held] == jobs
         assert replica.given_up() is None, "once"
         assert not replica.works
         works.computing.open()
         replica.join(PATIENCE_S)
-        assert (one.end, one.rows, line.unfinished) == (None, [None], 1)
+        assert [(one.end, one.rows) for one in jobs] == [(None, [None])] * len(jobs)
+        assert len(works.batches) == 1, "nothing is tried again"
         line.put_back(held)
-        assert line.waiting == 1
-        line.cancel(one)
+        assert line.waiting == len(jobs)
+        line.abandon(ValueError())
 
 
 def test_who_is_at_its_batch_for_less_than_is_allowed_is_not_given_up(works: Works, line: Line, told: Told) -> None:

@@ -1,10 +1,15 @@
 """One connection without an HTTP client between: sends any bytes, and reads what comes back."""
 
 import json
+import resource
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
+
+from tests.service.process import Process
 
 PATIENCE_S = 20.0
 
@@ -81,3 +86,29 @@ def request(target: str = "/healthz", body: bytes = b"", method: str = "GET", **
 def post(body: bytes, target: str = "/v1/classify", **headers: object) -> bytes:
     """A whole POST of a sound."""
     return request(target, body, "POST", **{"content_type": "audio/wav", "content_length": len(body), **headers})
+
+
+def rss(server: Process) -> float:
+    """Megabytes of memory that the process takes."""
+    pages = Path(f"/proc/{server.process.pid}/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * resource.getpagesize() / 2**20
+
+
+def flood(line: Wire, parts: Iterator[bytes]) -> int:
+    """Send until the other side has had enough; how many bytes that took."""
+    sent = 0
+    try:
+        for part in parts:
+            line.send(part)
+            sent += len(part)
+    except ConnectionError:
+        pass
+    return sent
+
+
+def wait_for(reached: Callable[[], bool], seconds: float = 10) -> None:
+    """Look again and again."""
+    stop = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < stop
+        time.sleep(0.02)
