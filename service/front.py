@@ -12,8 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access import Keys
 from service.problems import problem_of, problem_response
-from service.serving import ClientGone, Service
+from service.serving import Service
 from service.trace import Trace
+from service.waiting import ClientGone
 
 CLIENT_GONE = 499
 """The status that nginx made customary, for the log and the metrics: nobody is there to read it."""

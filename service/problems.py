@@ -3,6 +3,7 @@
 No path, no library and no line of code is told to a stranger; those go to the log.
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -51,8 +52,11 @@ KINDS = {
     "draining": Kind(503, "The service is shutting down"),
     "deadline_exceeded": Kind(504, "Not answered in time"),
 }
-"""Every code with its usual status. A slow upload is `deadline_exceeded` with 408, a wrong method `invalid_request`
-with 405."""
+"""Every code with its usual status. Besides, everywhere: a wrong method is `invalid_request` with 405, a head of more
+than 64 KiB with 431."""
+
+ALSO_AT = {"deadline_exceeded": (408,)}
+"""Where the upload itself was too slow."""
 
 
 class Problem(BaseModel):
@@ -157,16 +161,22 @@ def problem_response(problem: ProblemError, request_id: str | None, path: str = 
     return Response(problem_body(problem, request_id, path), problem.status, headers, PROBLEM_JSON)
 
 
-def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
-    """For OpenAPI: these codes, by status."""
+def documented(*codes: str, at: Mapping[str, int] | None = None) -> dict[int | str, dict[str, Any]]:
+    """For OpenAPI: these codes, by status; `at` another than the usual one, where a route has its reasons."""
     by_status: dict[int | str, dict[str, Any]] = {}
-    for code in codes:
-        kind = KINDS[code]
-        entry = by_status.setdefault(
-            kind.status, {"description": "", "content": {PROBLEM_JSON: {"schema": Problem.model_json_schema()}}}
-        )
-        entry["description"] += ("; " if entry["description"] else "") + f"`{code}`: {kind.title}"
+    for code in sorted(codes):
+        usual = (KINDS[code].status, *ALSO_AT.get(code, ()))
+        for status in (at[code],) if at and code in at else usual:
+            content = {"schema": Problem.model_json_schema(), "examples": {}}
+            entry = by_status.setdefault(status, {"description": "", "content": {PROBLEM_JSON: content}})
+            entry["description"] += ("; " if entry["description"] else "") + f"`{code}`: {KINDS[code].title}"
+            entry["content"][PROBLEM_JSON]["examples"][code] = {"value": _example(code, status)}
     return by_status
+
+
+def _example(code: str, status: int) -> dict[str, Any]:
+    problem = Problem(title=KINDS[code].title, status=status, detail="What is wrong, and what to do.", code=code)
+    return problem.model_dump(exclude_none=True)
 
 
 def add_handlers(app: FastAPI) -> None:

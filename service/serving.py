@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,14 +17,14 @@ from service.batcher import Batcher, Bounds, NoEngine
 from service.bodies import Uploads
 from service.engines.choose import choose
 from service.hearing import Hearing
-from service.jobs import End, Job
-from service.judge import Judge, Row
+from service.judge import Judge
 from service.line import LineClosed
 from service.memory import settle_garbage
 from service.metrics import Metrics
 from service.model import ServedModel, from_bundle, from_onnx, read_labels
 from service.problems import ProblemError
 from service.settings import Settings
+from service.waiting import announcer
 
 QUIET_S = 0.1
 """A service that ends goes on saying so for as long as somebody asked just now: what lies in its sockets is read."""
@@ -45,10 +45,6 @@ class State(StrEnum):
     READY = "ready"
     DRAINING = "draining"
     FAILED = "failed"
-
-
-class ClientGone(Exception):  # noqa: N818  (it says what happened)
-    """Nobody waits for the answer any more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +84,8 @@ class Service:
         self.accepted = 0
         """Those that hold on to a model: nothing of what was accepted is lost."""
         self._serving: Serving | None = None
+        self._leaving: list[Serving] = []
+        """Models that were replaced, and still answer what they have begun."""
         self._stop_by = math.inf
         self._reloading = asyncio.Lock()
         self._watcher: asyncio.Task[None] | None = None
@@ -194,22 +192,25 @@ class Service:
     async def _retire(self, old: Serving) -> None:
         """Let the last request that holds on to it end, then close it."""
         stop = time.monotonic() + self.settings.max_timeout_ms / 1000
-        while old.users and time.monotonic() < stop:
-            await asyncio.sleep(POLL_S)
-        await asyncio.to_thread(old.close, self.settings.grace_s)
+        self._leaving.append(old)
+        try:
+            while old.users and time.monotonic() < stop:
+                await asyncio.sleep(POLL_S)
+            await asyncio.to_thread(old.close, self.settings.grace_s)
+        finally:
+            self._leaving.remove(old)
 
     def _opened(self, loop: asyncio.AbstractEventLoop) -> Serving:
         model = open_model(self.settings)
         chosen = choose(model, self.settings)
         judge = Judge(model)
-        batcher = Batcher(
-            chosen.engines,
-            chosen.make,
-            judge.rows,
-            announcer(loop),
-            Bounds(self.settings.max_queue, self.settings.hang_after_s),
-            self.metrics.batch,
-        )
+        bounds = Bounds(self.settings.max_queue, self.settings.hang_after_s)
+        try:
+            batcher = Batcher(chosen.engines, chosen.make, judge.rows, announcer(loop), bounds, self.metrics.batch)
+        except BaseException:
+            for engine in chosen.engines:
+                engine.close()
+            raise
         batcher.start()
         limits = Limits(max_seconds=self.settings.max_audio_s, max_bytes=self.settings.max_body_bytes)
         return Serving(
@@ -230,8 +231,12 @@ class Service:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(WATCH_S)
-            if self._serving is not None:
-                self._serving.batcher.watch()
+            for serving in (self._serving, *self._leaving):
+                try:
+                    if serving is not None:
+                        serving.batcher.watch()
+                except Exception:  # noqa: BLE001  (whatever it was, the next look must come)
+                    _log.exception("an engine could not be replaced; the next look is soon")
 
 
 def open_model(settings: Settings) -> ServedModel:
@@ -240,47 +245,3 @@ def open_model(settings: Settings) -> ServedModel:
         return from_bundle(find_bundle(settings.bundle))
     labels = read_labels(settings.labels) if settings.labels else ()
     return from_onnx(Path(settings.model), settings.sample_rate, labels, settings.window_s)
-
-
-def announcer(loop: asyncio.AbstractEventLoop) -> Callable[[list[Job]], None]:
-    """Wakes those that wait, whatever thread a job ended on."""
-
-    def wake(jobs: list[Job]) -> None:
-        for job in jobs:
-            if not job.waiter.done():
-                job.waiter.set_result(None)
-
-    def announce(jobs: list[Job]) -> None:
-        loop.call_soon_threadsafe(wake, jobs)
-
-    return announce
-
-
-async def answered(batcher: Batcher, job: Job, gone: Callable[[], Awaitable[None]] | None = None) -> list[Row]:
-    """Submit the job and wait for its end; it is taken out of the line when its client is `gone`."""
-    loop = asyncio.get_running_loop()
-    job.waiter = loop.create_future()
-    batcher.submit(job)
-    timer = loop.call_later(job.deadline - time.monotonic(), batcher.line.expire, job)
-    leaving = loop.create_task(_leave(gone, batcher, job)) if gone else None
-    try:
-        await job.waiter
-    finally:
-        timer.cancel()
-        if leaving is not None:
-            leaving.cancel()
-        batcher.line.cancel(job)
-    match job.end:
-        case End.ANSWERED:
-            return job.rows
-        case End.EXPIRED:
-            raise ProblemError("deadline_exceeded", "The engine did not come to it before its deadline.")
-        case End.CANCELLED:
-            raise ClientGone
-        case _:
-            raise job.error or RuntimeError("a job failed without an error")
-
-
-async def _leave(gone: Callable[[], Awaitable[None]], batcher: Batcher, job: Job) -> None:
-    await gone()
-    batcher.line.cancel(job)

@@ -39,10 +39,11 @@ class OnnxSession:
             first, self._warm = not self._warm, True
             return first
 
-    def drop(self) -> None:
-        """Forget it: the next one who asks gets a new one."""
+    def drop(self, session: Any) -> None:  # noqa: ANN401
+        """Forget this one: the next who asks gets a new one."""
         with self._lock:
-            self._session, self._warm = None, False
+            if self._session is session:
+                self._session, self._warm = None, False
 
 
 class OnnxEngine:
@@ -57,8 +58,7 @@ class OnnxEngine:
 
     def load(self) -> None:
         """Load the graph, and allocate the batch buffer once."""
-        if self._session is not None:  # a second time: after a failure, with a new session
-            self._source.drop()
+        self.close()
         self._session = self._source.get()
         self._input = self._session.get_inputs()[0].name
         names = [output.name for output in self._session.get_outputs()]
@@ -88,7 +88,9 @@ class OnnxEngine:
         return EngineFacts("onnx", onnxruntime.__version__, graph.precision, device, graph.path.name, graph.sha256)
 
     def close(self) -> None:
-        """Let go of the session."""
+        """Let go of the session, which may be what was wrong: whoever shares it keeps it, whoever comes does not."""
+        if self._session is not None:
+            self._source.drop(self._session)
         self._session = None
 
 

@@ -1,10 +1,13 @@
 """What runs, whether it runs, and how it does: model facts, health, metrics, and a reload for who may ask for one."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 
 from contract.errors import EarshotError
 from service.access import is_admin
 from service.problems import ProblemError, documented
+from service.routes import examples
 from service.routes.shared import service_of
 from service.schemas import AudioWanted, EngineUsed, Health, ModelFacts, Reloaded, Thresholds
 from service.serving import Serving
@@ -14,12 +17,14 @@ router = APIRouter()
 MOST_FAILURES = 5
 """Vain attempts in a row to get an engine, about half a minute: then a new process may do better than this one."""
 
+_UNWELL: dict[int | str, dict[str, Any]] = {503: {"model": Health}}
+
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @router.get(
     "/v1/model", summary="What is served, by which engine", tags=["about"],
-    responses=documented("unauthorized", "unavailable"),
+    responses=documented("unauthorized", "overloaded", "unavailable") | examples.answer(examples.MODEL),
 )  # fmt: skip
 async def model(request: Request) -> ModelFacts:
     """Labels, what the model hears, where it stops being believed, which engine runs it and why that one."""
@@ -61,7 +66,8 @@ def model_facts(serving: Serving) -> ModelFacts:
 
 
 @router.head("/healthz", include_in_schema=False)
-@router.get("/healthz", summary="Whether the process lives", responses={503: {"model": Health}}, tags=["about"])
+@router.get("/healthz", summary="Whether the process lives", tags=["about"],
+            responses=_UNWELL | examples.answer(examples.ALIVE))  # fmt: skip
 async def healthz(request: Request, response: Response) -> Health:
     """No only where nothing but a new process would help."""
     current = service_of(request).current
@@ -72,7 +78,8 @@ async def healthz(request: Request, response: Response) -> Health:
 
 
 @router.head("/readyz", include_in_schema=False)
-@router.get("/readyz", summary="Whether requests are taken", responses={503: {"model": Health}}, tags=["about"])
+@router.get("/readyz", summary="Whether requests are taken", tags=["about"],
+            responses=_UNWELL | examples.answer(examples.READY))  # fmt: skip
 async def readyz(request: Request, response: Response) -> Health:
     """No while the model is loaded or warmed up, while no engine is at work, and while the service shuts down."""
     service = service_of(request)
@@ -84,7 +91,7 @@ async def readyz(request: Request, response: Response) -> Health:
 
 
 @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response, tags=["about"],
-            responses={200: {"content": {"text/plain": {}}}})  # fmt: skip
+            responses={200: {"content": {"text/plain": {"example": examples.METRICS}}}})  # fmt: skip
 async def metrics(request: Request) -> Response:
     """In Prometheus' text format."""
     return Response(service_of(request).metrics.text(), media_type=METRICS_TYPE)
@@ -93,7 +100,10 @@ async def metrics(request: Request) -> Response:
 @router.post(
     "/v1/admin/reload",
     summary="Serve what lies in the bundle's folder now",
-    responses=documented("unauthorized", "not_found", "invalid_request", "unavailable"),
+    responses=documented(
+        "unauthorized", "not_found", "invalid_request", "overloaded", "unavailable", at={"invalid_request": 409}
+    )
+    | examples.answer(examples.RELOADED),
     tags=["about"],
 )
 async def reload(request: Request) -> Reloaded:

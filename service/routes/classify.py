@@ -15,11 +15,13 @@ from service.hearing import Sound
 from service.jobs import Job
 from service.model import ServedModel
 from service.problems import KINDS, ProblemError, documented, invalid
+from service.routes import examples
 from service.routes.shared import PlainRoute, gone, query_parameters, service_of, trace_of
 from service.schemas import AudioInJson, Classification, ClassifyQuery
-from service.serving import Service, Serving, answered
+from service.serving import Service, Serving
 from service.settings import Settings
 from service.trace import Trace
+from service.waiting import answered
 from service.windows import Window, cut, windows_of
 
 router = APIRouter(route_class=PlainRoute)
@@ -35,7 +37,7 @@ _BODIES: dict[str, Any] = {
         "multipart/form-data": {
             "schema": {"type": "object", "required": ["file"], "properties": {"file": _BINARY["schema"]}}
         },
-        "application/json": {"schema": AudioInJson.model_json_schema(), "example": {"audio": "UklGRiQAAABXQVZF…"}},
+        "application/json": {"schema": AudioInJson.model_json_schema(), "example": {"audio": examples.SMALLEST_WAV}},
     },
 }
 
@@ -44,8 +46,8 @@ _BODIES: dict[str, Any] = {
     "/v1/classify",
     summary="Name a sound",
     response_model=Classification,
-    responses=documented(*KINDS.keys() - {"not_found"}),
-    openapi_extra={"requestBody": _BODIES, "parameters": query_parameters(ClassifyQuery)},
+    responses=documented(*KINDS.keys() - {"not_found"}) | examples.answer(examples.CLASSIFICATION),
+    openapi_extra={"requestBody": _BODIES, "parameters": examples.given(query_parameters(ClassifyQuery))},
     tags=["classify"],
 )
 async def classify(request: Request) -> Response:

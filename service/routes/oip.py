@@ -40,8 +40,9 @@ from service.oip.sounds import sounds_of
 from service.problems import KINDS, ProblemError, documented, invalid
 from service.routes.about import healthz
 from service.routes.shared import gone, service_of, trace_of
-from service.serving import Serving, answered
+from service.serving import Serving
 from service.trace import Trace
+from service.waiting import answered
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 

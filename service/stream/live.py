@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from service.jobs import Job
 from service.line import LineClosed
 from service.problems import ProblemError, invalid, problem_of
-from service.serving import ClientGone, Service, Serving, State, answered
+from service.serving import Service, Serving, State
 from service.stream.farewell import ASKED, DRAINING, GONE, IDLE, MODEL_CHANGED, WRONG_TYPE, Farewell, because_of
 from service.stream.lane import Due, Lane
 from service.stream.messages import Closing, Heard, Opening
@@ -23,6 +23,7 @@ from service.stream.replies import ended, heard, ready, trouble, trouble_at
 from service.stream.session import Hop, Session
 from service.stream.smoothing import Smoothing
 from service.stream.wire import Wire
+from service.waiting import ClientGone, answered
 
 LOOK_S = 0.25
 """Between two looks at whether it is time to go."""

@@ -7,8 +7,8 @@ from typing import Any
 from pydantic_core import to_json
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from service.serving import ClientGone
 from service.stream.messages import Ended, Heard, Ready, Trouble
+from service.waiting import ClientGone
 
 SEND_S = 10.0
 """A client that lets a message wait for so long does not read."""

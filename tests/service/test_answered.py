@@ -12,7 +12,7 @@ import pytest
 from service.batcher import Batcher, Bounds, NoEngine
 from service.jobs import End, EngineFailure, Job
 from service.problems import ProblemError
-from service.serving import ClientGone, announcer, answered
+from service.waiting import ClientGone, announcer, answered
 from tests.service.batching import job
 from tests.service.engines.fakes import PATIENCE_S, POISON, Works, answer_to, rows, window
 

@@ -279,6 +279,11 @@ def test_there_is_nothing_elsewhere(server: Process, target: str) -> None:
     assert len(answer.body) < 1_000
 
 
+def test_without_an_admins_key_there_is_no_reload(server: Process) -> None:
+    refused = server.client.post("/v1/admin/reload", headers={"authorization": "Bearer boss"})
+    assert refusal(refused) == (404, "not_found")
+
+
 def test_a_body_of_10_gb_is_refused_unread(server: Process, rooster: bytes) -> None:
     with wire(server.port) as line:
         line.send(post(b"", content_length=10**10))

@@ -188,7 +188,7 @@ def test_a_second_signal_ends_it_at_once() -> None:
         process.terminate()
         ended(process, within=1.5)
         assert "stopping at once" in process.log
-        assert b'"code":"draining"' in b"".join(line.rest() for line in lines)
+        assert b"HTTP/1.1 503 " in b"".join(line.rest() for line in lines)
 
 
 def test_it_can_be_ended_while_it_loads() -> None:

@@ -1,0 +1,60 @@
+"""How a request waits for its windows: woken when the job ends, gone from the line when its client is."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from service.batcher import Batcher
+from service.jobs import End, Job
+from service.judge import Row
+from service.problems import ProblemError
+
+
+class ClientGone(Exception):  # noqa: N818  (it says what happened)
+    """Nobody waits for the answer any more."""
+
+
+def announcer(loop: asyncio.AbstractEventLoop) -> Callable[[list[Job]], None]:
+    """Wakes those that wait, whatever thread a job ended on."""
+
+    def wake(jobs: list[Job]) -> None:
+        for job in jobs:
+            if not job.waiter.done():
+                job.waiter.set_result(None)
+
+    def announce(jobs: list[Job]) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(wake, jobs)
+
+    return announce
+
+
+async def answered(batcher: Batcher, job: Job, gone: Callable[[], Awaitable[None]] | None = None) -> list[Row]:
+    """Submit the job and wait for its end; it is taken out of the line when its client is `gone`."""
+    loop = asyncio.get_running_loop()
+    job.waiter = loop.create_future()
+    batcher.submit(job)
+    timer = loop.call_later(job.deadline - time.monotonic(), batcher.line.expire, job)
+    leaving = loop.create_task(_leave(gone, batcher, job)) if gone else None
+    try:
+        await job.waiter
+    finally:
+        timer.cancel()
+        if leaving is not None:
+            leaving.cancel()
+        batcher.line.cancel(job)
+    match job.end:
+        case End.ANSWERED:
+            return job.rows
+        case End.EXPIRED:
+            raise ProblemError("deadline_exceeded", "The engine did not come to it before its deadline.")
+        case End.CANCELLED:
+            raise ClientGone
+        case _:
+            raise job.error or RuntimeError("a job failed without an error")
+
+
+async def _leave(gone: Callable[[], Awaitable[None]], batcher: Batcher, job: Job) -> None:
+    await gone()
+    batcher.line.cancel(job)
