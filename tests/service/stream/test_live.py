@@ -11,6 +11,7 @@ from service.jobs import Job
 from service.line import LineClosed
 from service.serving import State
 from service.stream.farewell import ASKED, DRAINING, GONE, IDLE, MODEL_CHANGED
+from service.waiting import answered
 from tests.service.engines.fakes import POISON, Works, window
 from tests.service.stream.talk import PATIENCE_S, Talk, model, play, service_with
 
@@ -104,7 +105,7 @@ def test_an_overloaded_service_says_so_and_the_stream_goes_on(monkeypatch: pytes
 
 
 async def other_request(at_work: serving.Serving, heard: Samples) -> None:
-    await serving.answered(at_work.batcher, Job([heard], time.monotonic() + PATIENCE_S))
+    await answered(at_work.batcher, Job([heard], time.monotonic() + PATIENCE_S))
 
 
 def test_the_end_of_the_service_waits_for_the_hop_in_hand_and_for_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
