@@ -17,6 +17,7 @@ QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics", "/v2/health/live", 
 """Asked every few seconds by machines: worth a line only when one looks for it."""
 
 _OURS = ("service", "contract")
+_encode = json.JSONEncoder(default=str).encode
 _log = logging.getLogger(__name__)
 _requests = logging.getLogger("service.requests")
 
@@ -35,7 +36,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             told["exception"] = self.formatException(record.exc_info)
-        return json.dumps(told, default=str)
+        return _encode(told)
 
 
 class Text(logging.Formatter):
@@ -88,7 +89,9 @@ def log_request(trace: Trace) -> None:
         fields["key"] = trace.key
     if trace.trace_id:
         fields["trace_id"] = trace.trace_id
-    _requests.log(level, "request", extra={"fields": fields})
+    record = logging.LogRecord(_requests.name, level, "", 0, "request", None, None)
+    record.fields = fields
+    _requests.handle(record)  # not `log`, which would look for the line that called it
 
 
 def _printable(text: str) -> str:

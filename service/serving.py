@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,6 +15,7 @@ from contract.bundle import find_bundle
 from service.access import Keys
 from service.batcher import Batcher, Bounds, NoEngine
 from service.bodies import Uploads
+from service.engines.base import Engine
 from service.engines.choose import choose
 from service.hearing import Hearing
 from service.judge import Judge
@@ -31,6 +32,12 @@ QUIET_S = 0.1
 
 POLL_S = 0.01
 """Between two looks at whether anybody still uses a model that was replaced."""
+
+QUEUED_BATCHES = 8
+"""For each engine: longer waits help nobody, shorter lines refuse what a burst could still be answered."""
+
+LEAST_QUEUED, MOST_QUEUED = 64, 1024
+"""Windows; 5 s at 32 kHz take 0.64 MB each."""
 
 WATCH_S = 0.5
 """Between two looks at whether an engine hangs."""
@@ -204,7 +211,8 @@ class Service:
         model = open_model(self.settings)
         chosen = choose(model, self.settings)
         judge = Judge(model)
-        bounds = Bounds(self.settings.max_queue, self.settings.hang_after_s)
+        most_waiting = self.settings.max_queue or _room_for(chosen.engines)
+        bounds = Bounds(most_waiting, self.settings.hang_after_s)
         try:
             batcher = Batcher(chosen.engines, chosen.make, judge.rows, announcer(loop), bounds, self.metrics.batch)
         except BaseException:
@@ -213,9 +221,7 @@ class Service:
             raise
         batcher.start()
         limits = Limits(max_seconds=self.settings.max_audio_s, max_bytes=self.settings.max_body_bytes)
-        return Serving(
-            model, judge, batcher, Hearing(model.sample_rate, limits, self.settings.max_queue), chosen.reason
-        )
+        return Serving(model, judge, batcher, Hearing(model.sample_rate, limits, most_waiting), chosen.reason)
 
     def _announce(self) -> None:
         serving = self._serving
@@ -237,6 +243,11 @@ class Service:
                         serving.batcher.watch()
                 except Exception:  # noqa: BLE001  (whatever it was, the next look must come)
                     _log.exception("an engine could not be replaced; the next look is soon")
+
+
+def _room_for(engines: Sequence[Engine]) -> int:
+    batches = QUEUED_BATCHES * len(engines[0].staging) * len(engines)
+    return max(LEAST_QUEUED, min(MOST_QUEUED, batches))
 
 
 def open_model(settings: Settings) -> ServedModel:

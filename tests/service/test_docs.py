@@ -17,7 +17,7 @@ def table() -> str:
         default = field.default
         assert not isinstance(default, SecretStr)
         shown = "" if default is None or default == () else f"`{default}`"
-        rows.append(f"| `EARSHOT_{name.upper()}` | {shown} | {field.description} |")
+        rows.append(f"| `EARSHOT_{name.upper()}` | {shown} | {" ".join(str(field.description).split())} |")
     return "\n".join(rows) + "\n"
 
 

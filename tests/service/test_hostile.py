@@ -241,6 +241,13 @@ def test_a_query_that_makes_no_sense_is_refused(server: Process, rooster: bytes,
     assert len(answer.text) < 1_000
 
 
+def test_a_query_of_thousands_is_refused_as_fast_as_any(server: Process) -> None:
+    start = time.monotonic()
+    answer = server.classify(b"RIFF", "?" + "&".join(f"a{i}=" for i in range(8_000)))
+    assert refusal(answer) == (400, "invalid_request")
+    assert time.monotonic() - start < 1
+
+
 @pytest.mark.parametrize(
     ("method", "target", "allowed"),
     [
