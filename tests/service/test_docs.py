@@ -17,7 +17,8 @@ def table() -> str:
         default = field.default
         assert not isinstance(default, SecretStr)
         shown = "" if default is None or default == () else f"`{default}`"
-        rows.append(f"| `EARSHOT_{name.upper()}` | {shown} | {" ".join(str(field.description).split())} |")
+        meaning = " ".join(str(field.description).split())
+        rows.append(f"| `EARSHOT_{name.upper()}` | {shown} | {meaning} |")
     return "\n".join(rows) + "\n"
 
 
