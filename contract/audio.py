@@ -118,7 +118,7 @@ def decode_plain(data: bytes, sample_rate: int, *, limits: Limits = DEFAULT_LIMI
     if layout is None or not is_plain_pcm16(layout) or (layout.channels, layout.sample_rate) != (1, sample_rate):
         return None
     size = layout.declared
-    if not size or layout.start + size > len(data) or size > 2 * limits.max_seconds * sample_rate:
+    if size is None or size < 2 or layout.start + size > len(data) or size > 2 * limits.max_seconds * sample_rate:
         return None
     if len(data) > limits.max_bytes or not limits.min_sample_rate <= sample_rate <= limits.max_sample_rate:
         return None

@@ -34,8 +34,11 @@ class Keys:
         if file is not None:
             given += _lines(file)
         keys = [key.strip() for key in given if key.strip()]
-        if file is not None and not keys:
-            raise EarshotError(f"{file}: there is no key in it, so nobody could use the service")
+        if not keys and (file is not None or self._settings.api_keys is not None):
+            where = file or "EARSHOT_API_KEYS"
+            raise EarshotError(
+                f"{where}: there is no key in it; without keys, leave it away, and all may use the service"
+            )
         self._digests = tuple(_digest(key.encode()) for key in keys)
 
     def name_of(self, headers: Headers) -> str | None:
@@ -43,9 +46,8 @@ class Keys:
         if not self._digests:
             return None
         digest = _digest(_carried(headers))
-        found = [
-            known for known in self._digests if hmac.compare_digest(known, digest)
-        ]  # all: the time tells nothing
+        # every key is compared, so that the time tells nothing
+        found = [known for known in self._digests if hmac.compare_digest(known, digest)]
         if is_admin(headers, self._settings):
             return ADMIN
         if not found:

@@ -10,7 +10,7 @@ from service.judge import Row, Verdict
 from service.model import ServedModel
 from service.schemas import AudioFacts, Classification, ModelUsed, Novelty, Prediction, Stretch, Timings
 from service.serving import Serving
-from service.trace import Trace
+from service.trace import Trace, milliseconds
 from service.windows import Window
 
 DIGITS = 6
@@ -68,16 +68,12 @@ def model_used(serving: Serving) -> ModelUsed:
 def timings(trace: Trace) -> Timings:
     """In milliseconds."""
     return Timings(
-        decode_ms=_ms(trace.decode_s),
-        queue_ms=_ms(trace.queue_s),
-        engine_ms=_ms(trace.engine_s),
-        total_ms=_ms(trace.total_s),
+        decode_ms=milliseconds(trace.decode_s),
+        queue_ms=milliseconds(trace.queue_s),
+        engine_ms=milliseconds(trace.engine_s),
+        total_ms=milliseconds(trace.total_s),
         batch_size=trace.batch_size,
     )
-
-
-def _ms(seconds: float | None) -> float:
-    return round((seconds or 0.0) * 1000, 3)
 
 
 def _novelty(model: ServedModel, verdict: Verdict) -> Novelty | None:

@@ -19,9 +19,15 @@ from service.stream.door import Streams
 from service.trace import Trace
 from service.tracing import Tracing, open_tracing
 
+TOLD_BY_HEADERS = (
+    "Inference-Header-Content-Length", "Retry-After", "Server-Timing", "X-Earshot-Batch-Size", "X-Earshot-Engine",
+    "X-Earshot-Model", "X-Request-ID",
+)  # fmt: skip
+"""What a page of another origin may read beside the body."""
 
-def create_app(settings: Settings | None = None, *, in_background: bool = False) -> FastAPI:
-    """The app. Its start waits until the model is warm, unless that is to happen in the background."""
+
+def create_app(settings: Settings | None = None, *, wait_for_model: bool = True) -> FastAPI:
+    """The app. Its start waits until the model is warm, unless it is told not to."""
     settings = settings or Settings()
     tracing = open_tracing(settings)
     metrics = Metrics()
@@ -29,7 +35,8 @@ def create_app(settings: Settings | None = None, *, in_background: bool = False)
     app = FastAPI(
         title="Earshot",
         summary="A sound goes in, its name comes out.",
-        lifespan=_lifespan(service, tracing, in_background=in_background),
+        redirect_slashes=False,
+        lifespan=_lifespan(service, tracing, wait_for_model=wait_for_model),
         separate_input_output_schemas=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ours are all made of one thing: the trace
     )
@@ -53,19 +60,19 @@ def create_app(settings: Settings | None = None, *, in_background: bool = False)
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
-            expose_headers=["Server-Timing", "X-Request-ID", "Retry-After", "Inference-Header-Content-Length"],
+            expose_headers=TOLD_BY_HEADERS,
         )
     return app
 
 
-def _lifespan(service: Service, tracing: Tracing | None, *, in_background: bool) -> Lifespan[FastAPI]:
+def _lifespan(service: Service, tracing: Tracing | None, *, wait_for_model: bool) -> Lifespan[FastAPI]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         loading = asyncio.create_task(service.load())
-        if in_background:
-            loading.add_done_callback(_told)
-        else:
+        if wait_for_model:
             await loading
+        else:
+            loading.add_done_callback(_told)
         try:
             yield
         finally:

@@ -23,6 +23,8 @@ def rows_of(engine: Engine, windows: Sequence[Wave], judge: Judge) -> list[Any]:
     if len(outputs.logits) != len(windows):
         raise EngineError(f"of {len(windows)} windows, the engine answered {len(outputs.logits)}")
     sound = np.isfinite(outputs.logits).all(axis=1)
+    if outputs.embedding is not None:
+        sound &= np.isfinite(outputs.embedding).all(axis=1)
     if sound.all():
         return list(judge(outputs))
     rows: list[Any] = [None] * len(windows)

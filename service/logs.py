@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from service.settings import Settings
-from service.trace import Trace
+from service.trace import Trace, milliseconds
 
 QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
 """Asked every few seconds by machines: worth a line only when one looks for it."""
@@ -78,11 +78,11 @@ def log_request(trace: Trace) -> None:
         "route": trace.route,
         "status": trace.status,
         "code": trace.code,
-        "total_ms": round(trace.total_s * 1000, 3),
+        "total_ms": milliseconds(trace.total_s),
     }
     for name, seconds in (("decode_ms", trace.decode_s), ("queue_ms", trace.queue_s), ("engine_ms", trace.engine_s)):
         if seconds is not None:
-            fields[name] = round(seconds * 1000, 3)
+            fields[name] = milliseconds(seconds)
     if trace.windows:
         fields |= {"batch_size": trace.batch_size, "windows": trace.windows, "audio_s": round(trace.audio_s, 3)}
     if trace.key:

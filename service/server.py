@@ -6,6 +6,7 @@ SIGTERM or Ctrl-C: not ready any more, what was accepted is answered, what comes
 
 import asyncio
 import logging
+import os
 import resource
 import signal
 import socket
@@ -19,11 +20,13 @@ import uvicorn
 from contract.errors import EarshotError
 from service import logs
 from service.app import create_app
+from service.background import end_with_what_is_left
 from service.live_protocol import LiveProtocol
 from service.memory import keep_memory
+from service.problems import ProblemError
 from service.protocol import protocol_with
 from service.serving import Service, State
-from service.settings import Settings
+from service.settings import Settings, unknown_variables
 
 BACKLOG = 2048
 LARGEST_MESSAGE = 2**20
@@ -39,11 +42,13 @@ _log = logging.getLogger(__name__)
 def serve(settings: Settings) -> None:
     """Run until a signal ends it."""
     logs.set_up(settings)
+    for name in unknown_variables(os.environ):
+        _log.warning("%s is set, but is no setting of the service", name)
     sys.setswitchinterval(SWITCH_S)
     keep_memory()
     _allow_many_files()
     listener = listen(settings.host, settings.port)
-    app = create_app(settings, in_background=True)
+    app = create_app(settings, wait_for_model=False)
     config = uvicorn.Config(
         app,
         http=protocol_with(settings.header_timeout_s, settings.max_connections),
@@ -65,6 +70,7 @@ def serve(settings: Settings) -> None:
     server.run(sockets=[listener])
     if app.state.service.failure is not None:
         raise app.state.service.failure
+    end_with_what_is_left()
 
 
 class Server(uvicorn.Server):
@@ -88,9 +94,16 @@ class Server(uvicorn.Server):
         """A model that cannot be loaded ends the process, with its reason."""
         return await super().on_tick(counter) or self._service.state is State.FAILED
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """uvicorn's, which leaves the application where it is when it is in a hurry."""
+        await super().shutdown(sockets)
+        if self.force_exit:
+            await self.lifespan.shutdown()
+
     def _stop(self) -> None:
         if self._service.is_leaving:
             _log.warning("stopping at once")
+            self._service.hurry()
             self.force_exit = self.should_exit = True
             return
         _log.info("stopping: what was accepted is being answered")
@@ -102,8 +115,12 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def _reload(self) -> None:
-        with suppress(EarshotError):  # told by the service
+        try:
             await self._service.reload()
+        except EarshotError:
+            pass  # told by the service
+        except ProblemError as problem:
+            _log.warning("not reloaded: %s", problem.detail)
 
     def _keep(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -8,11 +8,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from contract.audio import Limits
 from contract.bundle import find_bundle
+from contract.errors import EarshotError
 from service.access import Keys
+from service.background import in_background
 from service.batcher import Batcher, Bounds, NoEngine
 from service.bodies import Uploads
 from service.engines.base import Engine
@@ -65,6 +68,11 @@ class Serving:
     chosen_because: str
     users: list[None] = field(default_factory=list)
     """One entry for each request that holds on to it; a model that is replaced goes when the last one has."""
+
+    def admit(self, deadline: float) -> None:
+        """Refuse, before anything of it is read, what could not be answered in time."""
+        self.hearing.admit(deadline)
+        self.batcher.admit(1, deadline, coming=self.hearing.pending)
 
     def close(self, patience_s: float) -> bool:
         """Finish what was taken; False where that took too long."""
@@ -140,7 +148,7 @@ class Service:
         """Have the model ready; an error if it cannot be had."""
         loop = asyncio.get_running_loop()
         try:
-            self._serving = await asyncio.to_thread(self._opened, loop)
+            self._serving = await in_background(partial(self._opened, loop))
         except Exception as error:
             self.state, self.reason, self.failure = State.FAILED, str(error), error
             raise
@@ -155,9 +163,12 @@ class Service:
         async with self._reloading:
             if self.state is not State.READY:
                 raise ProblemError("unavailable", f"The service is {self.state}, so it does not reload.")
-            loop = asyncio.get_running_loop()
-            self.keys.read()
-            fresh = await asyncio.to_thread(self._opened, loop)
+            try:
+                self.keys.read()
+                fresh = await in_background(partial(self._opened, asyncio.get_running_loop()))
+            except EarshotError as error:
+                _log.error("not reloaded, the old model goes on: %s", error)
+                raise
             old, self._serving = self._serving, fresh
             self._announce()
             if old is not None:
@@ -176,6 +187,10 @@ class Service:
             await asyncio.sleep(POLL_S)
             if self.accepted or self.in_flight:
                 busy = time.monotonic()
+
+    def hurry(self) -> None:
+        """Wait for nothing any more."""
+        self._stop_by = time.monotonic()
 
     @property
     def grace_left(self) -> float:
@@ -198,7 +213,7 @@ class Service:
 
     async def _retire(self, old: Serving) -> None:
         """Let the last request that holds on to it end, then close it."""
-        stop = time.monotonic() + self.settings.max_timeout_ms / 1000
+        stop = time.monotonic() + self.settings.body_timeout_s + self.settings.max_timeout_ms / 1000
         self._leaving.append(old)
         try:
             while old.users and time.monotonic() < stop:

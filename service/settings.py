@@ -3,6 +3,7 @@
 The docstring under each setting is its documentation: `earshot serve --help` and the README's table are made of it.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,8 @@ from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIB = 2**20
+PREFIX = "EARSHOT_"
+OF_OTHER_COMMANDS = frozenset({"EARSHOT_CACHE", "EARSHOT_DATA"})
 DAY_S = 86_400
 """No patience needs to be longer, and timers take no numbers of any size."""
 
@@ -22,7 +25,7 @@ class Settings(BaseSettings):
     """How the service runs."""
 
     model_config = SettingsConfigDict(
-        env_prefix="EARSHOT_", extra="ignore", frozen=True, use_attribute_docstrings=True, env_ignore_empty=True
+        env_prefix=PREFIX, extra="ignore", frozen=True, use_attribute_docstrings=True, env_ignore_empty=True
     )
 
     bundle: str = "esc50-resnet"
@@ -87,7 +90,7 @@ class Settings(BaseSettings):
     """A file with one key per line, read at the start and at each reload."""
     key_concurrency: int = Field(default=64, ge=1)
     """Requests that one key may have in flight."""
-    admin_key: SecretStr | None = None
+    admin_key: Annotated[SecretStr, Field(min_length=1)] | None = None
     """Key of POST /v1/admin/reload, which is there only if this is set."""
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
     """Origins of web pages that may use the service, with commas between them; * for all."""
@@ -110,3 +113,9 @@ class Settings(BaseSettings):
     """One line per request."""
     otlp_endpoint: str | None = None
     """Where OpenTelemetry traces are sent, as in http://collector:4318/v1/traces; needs earshot[otel]."""
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Names that look like settings and are none: a mistyped EARSHOT_API_KEY would leave a service open to all."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | OF_OTHER_COMMANDS
+    return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)

@@ -60,4 +60,9 @@ class Trace:
     def server_timing(self) -> str:
         """The stages that were reached, in milliseconds."""
         stages = (("decode", self.decode_s), ("queue", self.queue_s), ("engine", self.engine_s))
-        return ", ".join(f"{name};dur={seconds * 1000:.3f}" for name, seconds in stages if seconds is not None)
+        return ", ".join(f"{name};dur={milliseconds(seconds)}" for name, seconds in stages if seconds is not None)
+
+
+def milliseconds(seconds: float | None) -> float:
+    """As they are told everywhere: what did not happen took none."""
+    return round((seconds or 0.0) * 1000, 3)

@@ -3,12 +3,16 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from contextlib import suppress
+from typing import Any, TypeVar
 
 from service.batcher import Batcher
 from service.jobs import End, Job
 from service.judge import Row
 from service.problems import ProblemError
+
+Result = TypeVar("Result")
 
 
 class ClientGone(Exception):  # noqa: N818  (it says what happened)
@@ -28,6 +32,26 @@ def announcer(loop: asyncio.AbstractEventLoop) -> Callable[[list[Job]], None]:
             loop.call_soon_threadsafe(wake, jobs)
 
     return announce
+
+
+async def in_time(
+    work: "Future[Result]", deadline: float, gone: Callable[[], Awaitable[None]] | None = None
+) -> Result:
+    """What the work on another thread gives. If it has not begun by its deadline, or nobody waits, it never does."""
+    waiting = asyncio.wrap_future(work)
+    leaving = asyncio.create_task(_forever(gone))
+    try:
+        ends: set[asyncio.Future[Any]] = {waiting, leaving}
+        patience = max(0.0, deadline - time.monotonic())
+        await asyncio.wait(ends, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        if waiting.done():
+            return waiting.result()
+        if leaving.done():
+            raise ClientGone
+        raise ProblemError("deadline_exceeded", "The sound was not decoded before the deadline of its request.")
+    finally:
+        leaving.cancel()
+        waiting.cancel()
 
 
 async def answered(batcher: Batcher, job: Job, gone: Callable[[], Awaitable[None]] | None = None) -> list[Row]:
@@ -53,6 +77,10 @@ async def answered(batcher: Batcher, job: Job, gone: Callable[[], Awaitable[None
             raise ClientGone
         case _:
             raise job.error or RuntimeError("a job failed without an error")
+
+
+async def _forever(gone: Callable[[], Awaitable[None]] | None) -> None:
+    await (asyncio.Event().wait() if gone is None else gone())
 
 
 async def _leave(gone: Callable[[], Awaitable[None]], batcher: Batcher, job: Job) -> None:

@@ -18,22 +18,33 @@ class Window(NamedTuple):
     end: int
 
 
-def windows_of(samples: int, window: int, hop: int, sample_rate: int) -> list[Window]:
-    """All of the sound is heard: a window every hop and, where they leave a rest, one more that ends with the sound.
+def window_count(samples: int, window: int, hop: int, sample_rate: int) -> int:
+    """How many there would be; known before any of them is made."""
+    if samples <= window:
+        return 1
+    whole = 1 + (samples - window) // hop
+    rest = samples - ((whole - 1) * hop + window)
+    return whole + (rest >= SHORTEST_TAIL_S * sample_rate)
 
-    What is shorter than a window is one window, which the engine's buffer pads with silence, as in training.
+
+def windows_of(samples: int, window: int, hop: int, sample_rate: int) -> list[Window]:
+    """A window every hop and, where they leave a rest, one more that ends with the sound.
+
+    So all of it is heard unless the hop is longer than a window. What is shorter than a window is one window, which
+    the engine's buffer pads with silence, as in training.
     """
     if samples <= window:
         return [Window(0, samples)]
-    starts = list(range(0, samples - window + 1, hop))
-    if samples - (starts[-1] + window) >= SHORTEST_TAIL_S * sample_rate:
-        starts.append(samples - window)
+    count = window_count(samples, window, hop, sample_rate)
+    starts = (min(i * hop, samples - window) for i in range(count))
     return [Window(start, start + window) for start in starts]
 
 
 def cut(waveform: Wave, windows: list[Window]) -> list[Wave]:
-    """Views, not copies."""
-    return [waveform[start:end] for start, end in windows]
+    """Views; copies where they are so few that the sound between them need not wait with them."""
+    wanted = sum(end - start for start, end in windows)
+    sparse = 2 * wanted < waveform.size
+    return [waveform[start:end].copy() if sparse else waveform[start:end] for start, end in windows]
 
 
 def lay(window: Wave, row: Samples) -> None:

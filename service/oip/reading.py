@@ -15,7 +15,7 @@ from service.oip.numbers import Lightened, lighten
 from service.oip.outputs import Wanted, wanted_of
 from service.oip.requests import Parsed, json_length, parse, parsed_bytes, raw
 from service.problems import ProblemError
-from service.serving import Service
+from service.settings import Settings
 from service.trace import Trace
 
 
@@ -29,22 +29,20 @@ class Question(NamedTuple):
 
 
 async def read_question(
-    request: Request, declared: int | None, service: Service, model: ServedModel, trace: Trace
+    request: Request, declared: int | None, settings: Settings, model: ServedModel, trace: Trace, held: Held
 ) -> Question:
-    """The body and all that was made of it on the way are let go of; what was sent as samples stays with the rows."""
-    settings = service.settings
-    with service.uploads.holding() as held:
-        body = await read_body(request, settings, held)
-        trace.body_bytes = len(body)
-        body = await inflated(body, request.headers.get("content-encoding"), settings.max_body_bytes, held)
-        length = json_length(body, declared)
-        if not length:
-            return _understood(raw(AUDIO, body), model, settings.max_windows)
-        if len(body) <= QUICK_BYTES:
-            return _parsed(lighten(body[:length]), body, length, model, settings.max_windows)
-        light = await asyncio.to_thread(lighten, body[:length])
-        _hold_parsed(light.size + parsed_bytes(light.text), settings.max_upload_bytes, held)
-        return await asyncio.to_thread(_parsed, light, body, length, model, settings.max_windows)
+    """The body and all that was made of it on the way is held by the caller, for as long as files lie in the rows."""
+    body = await read_body(request, settings, held)
+    trace.body_bytes = len(body)
+    body = await inflated(body, request.headers.get("content-encoding"), settings.max_body_bytes, held)
+    length = json_length(body, declared)
+    if not length:
+        return _understood(raw(AUDIO, body), model, settings.max_windows)
+    if len(body) <= QUICK_BYTES:
+        return _parsed(lighten(body[:length]), body, length, model, settings.max_windows)
+    light = await asyncio.to_thread(lighten, body[:length])
+    _hold_parsed(light.size + parsed_bytes(light.text), settings.max_upload_bytes, held)
+    return await asyncio.to_thread(_parsed, light, body, length, model, settings.max_windows)
 
 
 def _parsed(light: Lightened, body: bytes, length: int, model: ServedModel, most_rows: int) -> Question:

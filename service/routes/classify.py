@@ -17,13 +17,11 @@ from service.jobs import Job
 from service.model import ServedModel
 from service.problems import KINDS, ProblemError, documented, invalid
 from service.routes import examples
-from service.routes.shared import PlainRoute, gone, query_parameters, service_of, trace_of
+from service.routes.shared import PlainRoute, computed, gone, query_parameters, service_of, trace_of
 from service.schemas import AudioInJson, Classification, ClassifyQuery
 from service.serving import Service, Serving
 from service.settings import Settings
-from service.trace import Trace
-from service.waiting import answered
-from service.windows import Window, cut, windows_of
+from service.windows import Window, cut, window_count, windows_of
 
 router = APIRouter(route_class=PlainRoute)
 
@@ -62,28 +60,26 @@ async def classify(request: Request) -> Response:
         trace.model = model_used(serving)
         asked = _asked(query, serving.model)
         deadline = service.deadline(query.timeout_ms)
-        serving.batcher.admit(1, deadline, coming=serving.hearing.pending)
-        sound = await _heard(request, service, serving, trace)
+        serving.admit(deadline)
+        sound = await _heard(request, service, serving, deadline)
         if time.monotonic() > deadline:
             raise ProblemError("deadline_exceeded", "The sound did not come before the deadline of its request.")
         windows = _windows(sound, query, serving.model, service.settings)
         job = Job(cut(sound.waveform, windows), deadline)
-        try:
-            rows = await answered(serving.batcher, job, lambda: gone(request))
-        finally:
-            trace.of_job(job)
+        rows = await computed(request, serving, job)
         trace.windows, trace.audio_s = len(windows), sound.waveform.size / serving.model.sample_rate
         answer = classification(asked, serving, sound, windows, rows, trace)
     return Response(to_json(answer), media_type="application/json")
 
 
-async def _heard(request: Request, service: Service, serving: Serving, trace: Trace) -> Sound:
-    """The sound in the body, whose bytes are let go of as soon as it is decoded."""
-    kind = kind_of_body(request.headers)
+async def _heard(request: Request, service: Service, serving: Serving, deadline: float) -> Sound:
+    """The sound in the body."""
+    trace, kind = trace_of(request), kind_of_body(request.headers)
     with service.uploads.holding() as held:
         body = await read_body(request, service.settings, held)
         trace.body_bytes = len(body)
-        sound, trace.decode_s = await serving.hearing.hear(await audio_in(body, kind, request.headers))
+        audio = await audio_in(body, kind, request.headers)
+        sound, trace.decode_s = await serving.hearing.hear(audio, deadline, lambda: gone(request))
     return sound
 
 
@@ -117,7 +113,7 @@ def _asked(query: ClassifyQuery, model: ServedModel) -> Asked:
 def _windows(sound: Sound, query: ClassifyQuery, model: ServedModel, settings: Settings) -> list[Window]:
     samples = sound.waveform.size
     hop = model.window_samples if query.hop_s is None else max(1, round(query.hop_s * model.sample_rate))
-    if (samples - model.window_samples) // hop >= settings.max_windows:
+    if window_count(samples, model.window_samples, hop, model.sample_rate) > settings.max_windows:
         raise ProblemError(
             "too_long",
             f"{samples / model.sample_rate:.1f} s of sound with a hop of {hop / model.sample_rate:g} s are more than "

@@ -39,10 +39,9 @@ from service.oip.requests import LENGTH_HEADER
 from service.oip.sounds import sounds_of
 from service.problems import KINDS, ProblemError, documented, invalid
 from service.routes.about import healthz
-from service.routes.shared import gone, service_of, trace_of
+from service.routes.shared import computed, gone, service_of, trace_of
 from service.serving import Serving
 from service.trace import Trace
-from service.waiting import answered
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 
@@ -162,17 +161,17 @@ async def infer(
         _check_path(request, serving.model)
         trace.model = model_used(serving)
         latest = service.deadline(timeout_ms or settings.max_timeout_ms)
-        serving.batcher.admit(1, latest, coming=serving.hearing.pending)
-        question = await read_question(request, json_length, service, serving.model, trace)
-        sounds = await sounds_of(question.rows, serving, settings.max_windows, trace)
+        serving.admit(latest)
+        with service.uploads.holding() as held:
+            question = await read_question(request, json_length, settings, serving.model, trace, held)
+            sounds = await sounds_of(
+                question.rows, serving, settings.max_windows, trace, latest, lambda: gone(request)
+            )
         allowed_ms = math.ceil(question.request.parameters.timeout / 1000) or timeout_ms
         job = Job(sounds.windows, service.deadline(allowed_ms) - trace.total_s)
         if time.monotonic() > job.deadline:
             raise ProblemError("deadline_exceeded", "The tensors did not come before the deadline of their request.")
-        try:
-            done = iter(await answered(serving.batcher, job, lambda: gone(request)))
-        finally:
-            trace.of_job(job)
+        done = iter(await computed(request, serving, job))
         trace.windows = len(sounds.windows)
         rows = [list(islice(done, count)) for count in sounds.counts]
         said = answer(question.request, question.wanted, serving.model, rows, _facts(trace, serving))

@@ -7,8 +7,11 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from service.serving import Service
+from service.jobs import Job
+from service.judge import Row
+from service.serving import Service, Serving
 from service.trace import Trace
+from service.waiting import answered
 
 
 class PlainRoute(APIRoute):
@@ -46,6 +49,14 @@ def query_parameters(model: type[BaseModel]) -> list[dict[str, Any]]:
         }
         for name, schema in model.model_json_schema()["properties"].items()
     ]
+
+
+async def computed(request: Request, serving: Serving, job: Job) -> list[Row]:
+    """The rows of a job, unless its client leaves; its times are in the trace, however it ends."""
+    try:
+        return await answered(serving.batcher, job, lambda: gone(request))
+    finally:
+        trace_of(request).of_job(job)
 
 
 async def gone(request: Request) -> None:

@@ -230,3 +230,8 @@ def test_no_key_stands_in_the_log(locked: Process) -> None:
         assert key not in locked.log
     assert '"key": "admin"' in locked.log
     assert "Traceback" not in locked.log
+
+
+def test_keys_that_hold_no_key_do_not_open_the_service() -> None:
+    with pytest.raises(EarshotError, match="EARSHOT_API_KEYS: there is no key in it"):
+        Keys(Settings(api_keys=SecretStr(" , ")))

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from contract.errors import EarshotError
 from service.commands import add_service_commands, settings_of
-from service.settings import Settings
+from service.settings import Settings, unknown_variables
 
 SECRETS = {name for name, field in Settings.model_fields.items() if SecretStr in get_args(field.annotation)}
 OTHERS = Settings.model_fields.keys() - SECRETS
@@ -121,3 +121,8 @@ def test_what_does_not_fit_is_said_in_one_sentence(given: dict[str, Any], senten
     assert str(caught.value).startswith(sentence)
     assert "\n" not in str(caught.value)
     assert repr(*given.values()) in str(caught.value)
+
+
+def test_variables_that_only_look_like_settings_are_found() -> None:
+    environment = {"EARSHOT_API_KEY": "x", "EARSHOT_PORT": "1", "EARSHOT_CACHE": "/", "HOME": "/"}
+    assert unknown_variables(environment) == ["EARSHOT_API_KEY"]

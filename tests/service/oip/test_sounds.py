@@ -1,6 +1,7 @@
 """Rows become windows: one for each row of samples, and for each file as many as it is long."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from io import BytesIO
 from types import SimpleNamespace
@@ -22,6 +23,7 @@ from service.trace import Trace
 RATE, WINDOW = 8000, 4000
 MODEL = ServedModel("ears", "1", ("dog", "rain"), RATE, WINDOW, 1.0, ())
 MOST = 5
+PATIENCE_S = 30.0
 
 
 @pytest.fixture
@@ -32,7 +34,11 @@ def serving() -> Iterator[Serving]:
 
 
 def sounds(serving: Serving, rows: Samples | list[bytes], trace: Trace | None = None) -> Sounds:
-    return asyncio.run(sounds_of(rows, serving, MOST, trace or Trace("id")))
+    async def stays() -> None:
+        await asyncio.Event().wait()
+
+    deadline = time.monotonic() + PATIENCE_S
+    return asyncio.run(sounds_of(rows, serving, MOST, trace or Trace("id"), deadline, stays))
 
 
 def wav(seconds: float) -> bytes:
