@@ -41,7 +41,7 @@ def main() -> None:
         extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
-        _fail(f"this command needs {error.name}, which is not installed: pip install 'earshot[{extra}]'")
+        _fail(f"this command needs {error.name}, which is not installed: pip install -e '.[{extra}]'")
 
 
 def _fail(sentence: str) -> None:

@@ -1,6 +1,7 @@
 """What a measurement says: figures, targets and verdicts as a table for a person, and all of it as JSON."""
 
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,8 @@ def show(report: Report) -> None:
 
 
 def _rounded(value: float) -> str:
+    if not math.isfinite(value):
+        return "–"
     return f"{value:.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
 
 

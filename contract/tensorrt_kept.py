@@ -11,7 +11,7 @@ from contract.tensorrt import BuildProgress, build_engine, builds_for, engine_ke
 PROPER_NAMES = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT for RTX"}
 PROFILES = (Profile(1, 1, 1), Profile(2, 8, 32))
 """A lone window is the common case and gets kernels of its own."""
-_NO_LIBRARY = "no TensorRT is installed here: on a machine with an NVIDIA GPU, pip install 'earshot[gpu]'"
+_NO_LIBRARY = "no TensorRT is installed here: on a machine with an NVIDIA GPU, pip install -e '.[gpu]'"
 
 
 def find_library() -> ModuleType | None:

@@ -85,8 +85,8 @@ def kind_of_body(headers: Headers) -> str:
         return JSON
     raise ProblemError(
         "unsupported_media_type",
-        f"A body of type {content_type[:100]} is not taken: send the bytes of an audio file as audio/wav (or any "
-        "audio/…, or application/octet-stream), a form with a file as multipart/form-data, or JSON.",
+        f"A body of type {content_type[:100]} is not taken. Say that it is audio (curl -H 'Content-Type: audio/wav'; "
+        "which format it is, is told by its bytes), or send a form with a file (curl -F file=@sound.wav), or JSON.",
     )
 
 

@@ -18,6 +18,12 @@ QUICK_BYTES = 2**20
 """Plain PCM at the model's own rate up to this size needs no thread: it waits as it came, and is scaled on its way
 into the engine's buffer."""
 
+_SILENCE = (
+    b"RIFF\x24\x04\x00\x00WAVEfmt \x10\x00\x00\x00\x03\x00\x01\x00\x44\xac\x00\x00\x10\xb1\x02\x00\x04\x00\x20\x00"
+    b"data\x00\x04\x00\x00" + bytes(1024)
+)
+"""256 samples at 44.1 kHz, of a kind that takes the longest way: through libsndfile and the resampler."""
+
 WEIGHT = 0.1
 """Of the newest sound, in what is known of how long sounds take."""
 
@@ -42,6 +48,10 @@ class Hearing:
         self._seconds_per_byte = 0.0
         self.pending = 0
         """Sounds that are being decoded or wait for it."""
+
+    def warm_up(self) -> None:
+        """Load what decoding and resampling need, so that no request pays for a first time."""
+        decode_whole(_SILENCE, self._sample_rate)
 
     def admit(self, deadline: float) -> None:
         """Refuse what could not even be decoded in time; on the clock of the line."""

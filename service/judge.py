@@ -55,7 +55,7 @@ class Judge:
         novelty = sum(distances) / len(distances) if distances else None
         return Verdict(
             best=best,
-            uncertain=None if model.reject_below is None else bool(shares.max() < model.reject_below),
+            uncertain=None if model.reject_below is None else best[0][1] < model.reject_below,
             novelty=novelty,
             unlike_training=None
             if novelty is None or model.novelty_threshold is None

@@ -48,7 +48,7 @@ KINDS = {
     "undecodable_audio": Kind(422, "The audio cannot be decoded"),
     "overloaded": Kind(429, "Too much to do"),
     "internal": Kind(500, "Something is broken here"),
-    "unavailable": Kind(503, "No engine is at work"),
+    "unavailable": Kind(503, "Cannot be answered at the moment"),
     "draining": Kind(503, "The service is shutting down"),
     "deadline_exceeded": Kind(504, "Not answered in time"),
 }
@@ -119,7 +119,7 @@ def problem_of(error: Exception) -> ProblemError:
         case LineClosed():
             return ProblemError("draining", "The service is shutting down and takes no new work.", retry_after=1.0)
         case EngineFailure():
-            return ProblemError("internal", "The engine could not answer this sound.")
+            return ProblemError("unavailable", "The engine could not answer this sound, though it answers others.")
         case EarshotError():
             return ProblemError("invalid_request", str(error))
         case _:
@@ -134,7 +134,8 @@ def invalid(error: ValidationError) -> ProblemError:
 
 def _sentence(where: tuple[int | str, ...], what: str) -> ProblemError:
     place = ".".join(str(part)[:50] for part in where) or "the request"
-    return ProblemError("invalid_request", f"{place}: {what[:200]}")
+    plain = {"Extra inputs are not permitted": "nothing of this name is known here; see /docs"}.get(what, what)
+    return ProblemError("invalid_request", f"{place}: {plain[:200]}")
 
 
 def problem_body(problem: ProblemError, request_id: str | None, path: str = "") -> str:
@@ -200,6 +201,10 @@ def _http(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.NOT_FOUND:
         problem = ProblemError("not_found", f"There is nothing at {request.url.path[:200]}; see /docs.")
+    elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        taken = headers.get("Allow", "another method")
+        sentence = f"{request.method[:20]} is not answered at {request.url.path[:200]}, but {taken} is; see /docs."
+        problem = ProblemError("invalid_request", sentence, error.status_code, headers=headers)
     else:
         problem = ProblemError("invalid_request", str(error.detail), error.status_code, headers=headers)
     return _answer(problem, request)

@@ -17,6 +17,7 @@ from errno import EADDRINUSE
 
 import uvicorn
 
+from contract.bundle import find_bundle, read_manifest
 from contract.errors import EarshotError
 from service import logs
 from service.app import create_app
@@ -47,6 +48,8 @@ def serve(settings: Settings) -> None:
     sys.setswitchinterval(SWITCH_S)
     keep_memory()
     _allow_many_files()
+    if settings.model is None:
+        read_manifest(find_bundle(settings.bundle))  # a wrong name is said before anything else
     listener = listen(settings.host, settings.port)
     app = create_app(settings, wait_for_model=False)
     config = uvicorn.Config(
@@ -70,6 +73,7 @@ def serve(settings: Settings) -> None:
     server.run(sockets=[listener])
     if app.state.service.failure is not None:
         raise app.state.service.failure
+    _log.info("stopped")
     end_with_what_is_left()
 
 

@@ -236,7 +236,9 @@ class Service:
             raise
         batcher.start()
         limits = Limits(max_seconds=self.settings.max_audio_s, max_bytes=self.settings.max_body_bytes)
-        return Serving(model, judge, batcher, Hearing(model.sample_rate, limits, most_waiting), chosen.reason)
+        hearing = Hearing(model.sample_rate, limits, most_waiting)
+        hearing.warm_up()
+        return Serving(model, judge, batcher, hearing, chosen.reason)
 
     def _announce(self) -> None:
         serving = self._serving

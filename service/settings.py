@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     access_log: bool = True
     """One line per request."""
     otlp_endpoint: str | None = None
-    """Where OpenTelemetry traces are sent, as in http://collector:4318/v1/traces; needs earshot[otel]."""
+    """Where OpenTelemetry traces are sent, as in http://collector:4318/v1/traces; needs the extra `otel`."""
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:

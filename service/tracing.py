@@ -46,7 +46,7 @@ class Tracing:
             from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
         except ImportError as error:
             raise EarshotError(
-                "--otlp-endpoint needs OpenTelemetry, which is not installed: pip install 'earshot[otel]'"
+                "--otlp-endpoint needs OpenTelemetry, which is not installed: pip install -e '.[otel]'"
             ) from error
         ours = Resource.create({"service.name": "earshot", "service.version": version("earshot")})
         resource = ours.merge(OTELResourceDetector().detect())  # whoever runs it may call it otherwise

@@ -17,7 +17,7 @@ def test_what_is_not_installed_is_named_with_the_command_that_installs_it() -> N
     result = earshot_without("torch", "recipes")
     assert result.returncode == 1
     assert result.stderr.strip() == (
-        "error: this command needs torch, which is not installed: pip install 'earshot[train]'"
+        "error: this command needs torch, which is not installed: pip install -e '.[train]'"
     )
 
 

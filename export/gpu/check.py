@@ -37,7 +37,7 @@ def main(words: list[str] | None = None) -> int:
 def missing() -> str | None:
     """What stands between this machine and the check, in one sentence; None if nothing does."""
     if lacking := [name for name in _NEEDED if find_spec(name) is None]:
-        return f"the GPU check needs {', '.join(lacking)}, not installed here: pip install 'earshot[export]'"
+        return f"the GPU check needs {', '.join(lacking)}, not installed here: pip install -e '.[export]'"
     import torch
 
     if torch.cuda.is_available():

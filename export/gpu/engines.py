@@ -156,7 +156,7 @@ def onnx_candidate(graph: Callable[[], onnx.ModelProto], samples: int, provider:
         import onnxruntime
 
         if provider not in onnxruntime.get_available_providers():
-            raise UnavailableError(f"the onnxruntime that is installed has no {provider}: pip install 'earshot[gpu]'")
+            raise UnavailableError(f"the onnxruntime that is installed has no {provider}: pip install -e '.[gpu]'")
         return OnnxEngine(graph(), samples, provider)
 
     return Candidate("onnxruntime half", True, make)

@@ -83,9 +83,9 @@ def candidates(model: ServedModel, settings: Settings, note: Note) -> Iterator[t
 
 
 def _why(settings: Settings) -> str:
-    if settings.engine != "auto":
-        return f"--engine {settings.engine}"
-    return "the fastest that works here" if settings.device != "cpu" else "--device cpu"
+    choices = {"engine": settings.engine, "device": settings.device, "precision": settings.precision}
+    asked = [f"--{name} {choice}" for name, choice in choices.items() if choice != "auto"]
+    return f"as asked by {' '.join(asked)}" if asked else "the fastest that works here"
 
 
 def _tensorrt(name: str, model: ServedModel, settings: Settings, note: Note) -> Candidate:
@@ -111,7 +111,7 @@ def _torch(model: ServedModel, settings: Settings) -> Candidate:
 
 def _onnx(model: ServedModel, settings: Settings, provider: str) -> Candidate:
     if not onnx.is_here(provider):
-        raise UnavailableError(f"the onnxruntime that is installed has no {provider}: pip install 'earshot[gpu]'")
+        raise UnavailableError(f"the onnxruntime that is installed has no {provider}: pip install -e '.[gpu]'")
     on_cpu = provider == onnx.CPU
     graph = _graph(model, settings, _GRAPHS_FOR_CPU if on_cpu else _GRAPHS_FOR_GPU)
     max_batch = settings.max_batch or (BATCH_ON_CPU if on_cpu else BATCH_ON_GPU)
@@ -139,9 +139,9 @@ def _module(name: str) -> ModuleType:
     try:
         return import_module(name)
     except ImportError as error:
-        raise UnavailableError(f"{name} is not installed, or does not load: pip install 'earshot[gpu]'") from error
-    except OSError as error:  # the package is there, its libraries are not
-        raise UnavailableError(f"{name} is installed, but its libraries do not load") from error
+        raise UnavailableError(f"{name} is not installed, or does not load: pip install -e '.[gpu]'") from error
+    except Exception as error:  # the package is there, its libraries are not, or are not as it wants them
+        raise UnavailableError(f"{name} is installed, but does not load: {error}") from error
 
 
 def _graph(model: ServedModel, settings: Settings, order: tuple[str, ...]) -> Graph:

@@ -23,7 +23,7 @@ def find_cuda() -> ModuleType:
     try:
         return import_module("cuda.bindings.runtime")
     except (ImportError, OSError) as error:  # OSError: the package is there, its libraries are not
-        raise UnavailableError(f"cuda-bindings does not load ({error}): pip install 'earshot[gpu]'") from error
+        raise UnavailableError(f"cuda-bindings does not load ({error}): pip install -e '.[gpu]'") from error
 
 
 class Cuda:

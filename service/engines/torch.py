@@ -95,7 +95,7 @@ def _missing_modules() -> Iterator[None]:
         yield
     except ImportError as error:
         raise UnavailableError(
-            f"the torch engine needs {error.name}, not installed here: pip install 'earshot[train]'"
+            f"the torch engine needs {error.name}, not installed here: pip install -e '.[train]'"
         ) from error
 
 

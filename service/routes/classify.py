@@ -1,5 +1,6 @@
 """POST /v1/classify: a sound in, its name out."""
 
+import math
 import time
 from collections import Counter
 from typing import Any
@@ -117,6 +118,7 @@ def _windows(sound: Sound, query: ClassifyQuery, model: ServedModel, settings: S
         raise ProblemError(
             "too_long",
             f"{samples / model.sample_rate:.1f} s of sound with a hop of {hop / model.sample_rate:g} s are more than "
-            f"{settings.max_windows} windows, the most that are accepted: ask for a longer hop_s, or send less.",
+            f"{settings.max_windows} windows, the most that are accepted: ask for a hop_s of "
+            f"{math.ceil(10 * samples / model.sample_rate / settings.max_windows) / 10:g} or more, or send less.",
         )
     return windows_of(samples, model.window_samples, hop, model.sample_rate)

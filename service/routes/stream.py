@@ -12,6 +12,7 @@ from service.serving import Service
 from service.stream.door import Streams, admitted, subprotocol, turn_away
 from service.stream.live import LiveStream
 from service.stream.wire import Wire
+from service.trace import milliseconds
 
 router = APIRouter()
 
@@ -53,7 +54,7 @@ def _log_stream(live: LiveStream, request_id: str, reason: str, seconds: float, 
         "hops": live.hops,
         "skipped": live.skipped,
         "audio_s": round(live.heard_s, 3),
-        "total_ms": round(seconds * 1000, 3),
+        "total_ms": milliseconds(seconds),
     }
     if key:
         fields["key"] = key

@@ -5,7 +5,6 @@ Whoever is turned away gets an HTTP answer with a problem, like any other reques
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.websockets import WebSocket
@@ -82,9 +81,13 @@ def _with_key(websocket: WebSocket) -> Headers:
 
 
 def _check_origin(headers: Headers, settings: Settings) -> None:
-    """Browsers let any page open a socket to anywhere, so the service itself must ask whose page it is."""
-    origin = headers.get("origin")
-    if origin is None or {"*", origin} & set(settings.cors_origins) or urlsplit(origin).netloc == headers.get("host"):
+    """Browsers let any page open a socket to anywhere, so the service itself must ask whose page it is.
+
+    A page under a name that was made to lead here (DNS rebinding) passes for our own: only a key keeps it out.
+    """
+    origin, host = headers.get("origin"), headers.get("host")
+    ours = {f"http://{host}", f"https://{host}"}
+    if origin is None or origin in ours or {"*", origin} & set(settings.cors_origins):
         return
     raise ProblemError(
         "invalid_request", f"Web pages of {origin[:100]} may not open live streams: see --cors-origins.", _FORBIDDEN

@@ -2,9 +2,9 @@
 
 1. The client opens with text, an `Opening`: what its sound is like and how often it wants to be told.
 2. The service says `Ready`.
-3. The client sends binary messages of PCM, of any size up to 1 MiB; a frame may be split between two of them. With
-   every hop of sound the service sends a `Heard`, the first one as soon as there is one hop, padded with silence as
-   short clips are, later ones over the last `window_s` seconds.
+3. The client sends binary messages of PCM, of any size up to 1 MiB; a frame may be split between two of them, and
+   empty ones are passed over. With every hop of sound the service sends a `Heard`, the first one as soon as there is
+   one hop, padded with silence as short clips are, later ones over the last `window_s` seconds.
 4. The client sends `Closing`. What is left of its sound is answered, then comes an `Ended`, and the stream is closed.
 
 While the engine is behind, hops are skipped and the newest counts (`skipped` says how many), unless the client has

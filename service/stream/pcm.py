@@ -9,13 +9,11 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from contract.audio import RESAMPLER_QUALITY, UndecodableAudio
+from contract.audio import PCM16_SCALE, RESAMPLER_QUALITY, UndecodableAudio, is_in_range
 from service.engines.base import Samples
 from service.stream.messages import Opening
 
 _TYPES: dict[str, np.dtype[Any]] = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
-_FULL_SCALE = 2**15
-"""Of 16-bit samples."""
 
 
 class Intake:
@@ -49,16 +47,16 @@ class Intake:
         with np.errstate(over="ignore", invalid="ignore"):  # refused below
             mono: Samples = frames.mean(axis=1, dtype=np.float32) if self._channels > 1 else frames[:, 0]
         if self._dtype.kind == "i":
-            mono *= np.float32(1 / _FULL_SCALE)
-        return _finite(mono)
+            mono *= PCM16_SCALE
+        return _checked(mono)
 
     def _resampled(self, mono: Samples, *, last: bool) -> Samples:
         if self._resampler is None:
             return mono
-        return _finite(self._resampler.resample_chunk(np.ascontiguousarray(mono), last=last))
+        return _checked(self._resampler.resample_chunk(np.ascontiguousarray(mono), last=last))
 
 
-def _finite(samples: Samples) -> Samples:
-    if not np.isfinite(samples).all():
+def _checked(samples: Samples) -> Samples:
+    if not is_in_range(samples):
         raise UndecodableAudio("The sound holds samples that are not numbers, or are beyond all range.")
     return samples

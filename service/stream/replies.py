@@ -11,10 +11,10 @@ from service.stream.lane import Due
 from service.stream.messages import Ended, Heard, Ready, Trouble
 from service.stream.session import Session
 from service.stream.smoothing import Smoothing
+from service.trace import milliseconds
 
-_MS = 1000
 _TIME_DIGITS = 3
-"""Of seconds and milliseconds alike."""
+"""Of seconds."""
 
 
 def ready(serving: Serving, session: Session, request_id: str, idle_s: float) -> Ready:
@@ -46,9 +46,9 @@ def heard(serving: Serving, smoothing: Smoothing, top_k: int, due: Due, job: Job
         novelty=None if verdict.novelty is None else round(verdict.novelty, DIGITS),
         unlike_training=verdict.unlike_training,
         skipped=skipped,
-        latency_ms=_ms(time.monotonic() - due.since),
-        queue_ms=_ms(job.queue_seconds),
-        engine_ms=_ms(job.engine_seconds),
+        latency_ms=milliseconds(time.monotonic() - due.since),
+        queue_ms=milliseconds(job.queue_seconds),
+        engine_ms=milliseconds(job.engine_seconds),
         batch_size=job.batch_size,
         model=model_used(serving),
     )
@@ -72,7 +72,3 @@ def trouble_at(due: Due, sample_rate: int, problem: ProblemError, request_id: st
 def ended(reason: str, hops: int, skipped: int, heard_s: float) -> Ended:
     """The end of a stream that ends in order."""
     return Ended(type="end", reason=reason, hops=hops, skipped=skipped, heard_s=round(heard_s, _TIME_DIGITS))
-
-
-def _ms(seconds: float) -> float:
-    return round(seconds * _MS, _TIME_DIGITS)

@@ -28,9 +28,15 @@ class Wire:
         return 0.0 if self._listening_since is None else time.monotonic() - self._listening_since
 
     async def receive(self) -> str | bytes | None:
-        """The next message; None where there will be no more."""
+        """The next message that is not empty; None where there will be no more.
+
+        Empty ones are passed over: they hold no sound, and whoever sends nothing else is quiet.
+        """
         self._listening_since = time.monotonic()
         message = await self._socket.receive()
+        while message.get("bytes") == b"":
+            await asyncio.sleep(0)  # one that lies ready already comes without letting anybody else in between
+            message = await self._socket.receive()
         self._listening_since = None
         if message["type"] != "websocket.receive":
             return None

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from contract.engine_file import Profile
 from contract.tensorrt_kept import PROFILES
 
-trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed: pip install 'earshot[dev]'")
+trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed: pip install -e '.[dev]'")
 SAMPLES, CLASSES, WIDTH = 100, 4, 8
 WORKSPACE = 4096
 STREAM = 7

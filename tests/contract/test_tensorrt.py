@@ -27,7 +27,7 @@ from export.graph import half_graph, taking_pcm16
 from tests.training.conftest import TINY
 from training.checkpoint import build_classifier, load_model
 
-trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed: pip install 'earshot[dev]'")
+trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed: pip install -e '.[dev]'")
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "bundles/esc50-resnet/weights.safetensors"
 PROFILES = (Profile(1, 1, 1), Profile(2, 8, 32))

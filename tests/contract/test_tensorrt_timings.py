@@ -15,7 +15,7 @@ from export.graph import half_graph
 from tests.training.conftest import TINY
 from training.checkpoint import build_classifier
 
-trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed: pip install 'earshot[dev]'")
+trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed: pip install -e '.[dev]'")
 PROFILES = (Profile(1, 1, 1),)
 A10G = (8, 6)
 

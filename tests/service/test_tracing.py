@@ -202,7 +202,7 @@ def test_without_the_extra_the_service_does_not_start_and_says_what_to_install()
     result = serve_without("opentelemetry.sdk", "--otlp-endpoint", "http://127.0.0.1:4318")
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1] == (
-        "error: --otlp-endpoint needs OpenTelemetry, which is not installed: pip install 'earshot[otel]'"
+        "error: --otlp-endpoint needs OpenTelemetry, which is not installed: pip install -e '.[otel]'"
     )
 
 

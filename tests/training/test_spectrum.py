@@ -141,7 +141,7 @@ def test_the_bases_are_worked_out_at_load(tmp_path: Path) -> None:
 
 
 def test_tensorrt_keeps_the_bases_in_its_engine() -> None:
-    trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed: pip install 'earshot[dev]'")
+    trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed: pip install -e '.[dev]'")
     from contract.engine_file import Profile
     from contract.tensorrt import build_engine
 

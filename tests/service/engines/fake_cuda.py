@@ -19,7 +19,7 @@ import pytest
 from tests.contract.fake_tensorrt import Waves
 
 runtime = pytest.importorskip(
-    "cuda.bindings.runtime", reason="cuda-bindings is not installed: pip install 'earshot[dev]'"
+    "cuda.bindings.runtime", reason="cuda-bindings is not installed: pip install -e '.[dev]'"
 )
 Errors = runtime.cudaError_t
 CAPTURING = ("cudaStreamBeginCapture", "cudaStreamEndCapture", "cudaGraphInstantiate")

@@ -19,11 +19,11 @@ MOST = 6
 
 
 def tensorrt_engine() -> Engine:
-    runtime = pytest.importorskip("cuda.bindings.runtime", reason="needs cuda-bindings: pip install 'earshot[gpu]'")
+    runtime = pytest.importorskip("cuda.bindings.runtime", reason="needs cuda-bindings: pip install -e '.[gpu]'")
     if runtime.cudaGetDeviceCount()[0] != runtime.cudaError_t.cudaSuccess:
         pytest.skip("needs an NVIDIA GPU")
     if (trt := find_library()) is None:
-        pytest.skip("needs TensorRT: pip install 'earshot[gpu]'")
+        pytest.skip("needs TensorRT: pip install -e '.[gpu]'")
     path = ESC10 / HALF_GRAPH
     return TensorRTEngine(Graph(path, "float16", fingerprint(path).sha256), MOST, trt, runtime, print)
 

@@ -100,7 +100,7 @@ def test_without_a_gpu_it_is_not_to_be_had() -> None:
 
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(UnavailableError, match=r"needs torch, not installed here: pip install 'earshot\[train\]'"):
+    with pytest.raises(UnavailableError, match=r"needs torch, not installed here: pip install -e '.\[train\]'"):
         TorchEngine(ESC10 / WEIGHTS, SHA256, 1, "cpu").load()
 
 
