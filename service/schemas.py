@@ -29,7 +29,8 @@ class ClassifyQuery(_Schema):
     timeout_ms: int | None = Field(default=None, ge=1, le=3_600_000)
     """Milliseconds after which the answer is of no use: what cannot be done by then is refused at once."""
     labels: str | None = Field(default=None, min_length=1, max_length=10_000)
-    """Only these, with commas between them; their confidences stay as they are among all."""
+    """Only these, with commas between them; their confidences stay as they are among all, and
+    `uncertain` is said of the best of them."""
 
 
 class AudioInJson(_Schema):

@@ -67,8 +67,9 @@ def test_an_answer_is_uncertain_below_the_threshold(reject_below: float | None, 
     assert answer(model(reject_below), [row(0.2, 0.7, 0.1)])["uncertain"] is uncertain
 
 
-def test_whether_it_is_certain_does_not_depend_on_the_labels_that_were_asked_for() -> None:
-    assert answer(model(0.6), [row(0.2, 0.7, 0.1)], Asked(5, np.array([0])))["uncertain"] is False
+def test_whether_it_is_certain_is_said_of_what_is_shown() -> None:
+    assert answer(model(0.6), [row(0.2, 0.7, 0.1)], Asked(5, np.array([1])))["uncertain"] is False
+    assert answer(model(0.6), [row(0.2, 0.7, 0.1)], Asked(5, np.array([0])))["uncertain"] is True
 
 
 @pytest.mark.parametrize(("distance", "unlike"), [(1.0, False), (3.0, True)])
