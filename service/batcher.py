@@ -15,7 +15,6 @@ from contract.errors import EarshotError
 from service.batch import Judge
 from service.cost import Cost
 from service.engines.base import Engine, EngineFacts
-from service.engines.gpu import batch_sizes
 from service.jobs import Job
 from service.line import Announce, Line, LineFull
 from service.replica import Crew, Replica
@@ -208,8 +207,8 @@ class Batcher:
         return Replica(f"engine-{self._made}", self._crew, engine, before)
 
     def _measure(self, engine: Engine) -> None:
-        """What each size costs before anything was served."""
-        for size in batch_sizes(self.max_batch):
+        """What a lone window and a full batch cost, before anything was served."""
+        for size in {1, self.max_batch}:
             start = time.perf_counter()
             engine.infer(size)
             self.cost.learn(size, time.perf_counter() - start)

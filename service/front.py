@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access import Keys
+from service.metrics import NO_ROUTE
 from service.problems import problem_of, problem_response
 from service.serving import Service
 from service.trace import Trace
@@ -54,7 +55,7 @@ class Front:
             self._service.metrics.departed()
         finally:
             self._service.in_flight -= 1
-            trace.route = getattr(scope.get("route"), "path", "other")
+            trace.route = getattr(scope.get("route"), "path", NO_ROUTE)
             trace.finish()
             self._ended(trace)
 

@@ -1,11 +1,10 @@
 """A WebSocket connection: uvicorn's, with the bounds that it lacks.
 
-On floods of tiny frames, which are read in turns with all other work, on messages in crumbs, on heads that are not
-understood, and on clients that do not read. Whatever a client sends, it is no fault of the service, nor logged as one.
+On floods of tiny frames, which take turns with all other work, on messages in crumbs, on heads that are not
+understood, and on clients that do not read. Whatever a client sends is no fault of the service, nor logged as one.
 """
 
 import asyncio
-import time
 from typing import Any
 
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
@@ -16,16 +15,16 @@ PATIENCE_S = 10.0
 """What was sent and not read for so long will not be read: without an end, it would hold up the service's end."""
 
 SLICE = 1024
-"""Bytes that are parsed between two looks at the clock: at most 170 frames."""
+"""Bytes that are parsed at once: at most 170 frames, a millisecond's work, and a thousandth of a large message."""
 
-TURN_S = 0.002
-"""Enough for a megabyte of sound, while whoever else waits for the event loop does not notice."""
+MOST_FRAMES = 64
+"""In one turn. A message ends it anyway; nobody has so many pings, or parts of a message, to send at a time."""
 
-REST_S = 0.02
-"""Whoever needs more than a turn sends frames that say nothing, and has a tenth of the event loop."""
+REST_S = 0.05
+"""Until the next turn of a client that does: all its pings take a fortieth of the event loop."""
 
 MOST_PARTS = 4096
-"""Of one message: each takes memory, even an empty one. Clients that send in parts send a kilobyte or more in each."""
+"""Of one message: each takes memory, even an empty one. Whoever sends in parts sends a kilobyte or more in each."""
 
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
@@ -36,11 +35,12 @@ class LiveProtocol(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  (uvicorn's own)
         super().__init__(*args, **options)
         self._unparsed = bytearray()
+        self._frames = 0
         self._next_turn: asyncio.Handle | None = None
         self._letting_go: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
-        """Parsed at once, if it is no more than a turn has room for."""
+        """Parsed at once, unless there are too many frames in it."""
         self._unparsed += data
         if self._next_turn is None:
             self._take_turn()
@@ -78,6 +78,11 @@ class LiveProtocol(WebSocketsSansIOProtocol):
             self.handshake_complete = True  # by a refusal as well, which uvicorn takes for a fault
             self._go_on()
 
+    def handle_events(self) -> None:
+        """All frames that were just parsed."""
+        self._frames += len(self.conn.events)
+        super().handle_events()
+
     def handle_cont(self, event: Frame) -> None:
         """A part of a message."""
         super().handle_cont(event)
@@ -93,8 +98,8 @@ class LiveProtocol(WebSocketsSansIOProtocol):
 
     def _take_turn(self) -> None:
         self._next_turn = None
-        stop = time.monotonic() + TURN_S
-        while self._has_work() and time.monotonic() < stop:
+        self._frames = 0
+        while self._has_work() and self._frames < MOST_FRAMES:
             data = bytes(self._unparsed[:SLICE])
             del self._unparsed[:SLICE]
             super().data_received(data)

@@ -51,6 +51,10 @@ STAGES = ("decode", "queue", "engine", "total")
 disable_created_metrics()  # type: ignore[no-untyped-call]  # second lines that Prometheus itself does not use
 
 
+NO_ROUTE = "other"
+"""What was refused before, or because, it led nowhere."""
+
+
 class Metrics:
     """Counters of one service, in a registry of its own."""
 
@@ -107,9 +111,7 @@ class Metrics:
 
     def request(self, trace: Trace) -> None:
         """A request ended."""
-        self._requests.labels(trace.route, str(trace.status), trace.code).inc()
-        if trace.code in REFUSALS:
-            self._refused[trace.code].inc()
+        self._counted(trace.route, trace.status, trace.code)
         if trace.code == "internal":
             self._failed.inc()
         self._bytes.inc(trace.body_bytes)
@@ -121,6 +123,15 @@ class Metrics:
             self._stage["total"].observe(trace.total_s)
             self._windows.inc(trace.windows)
             self._audio.inc(trace.audio_s)
+
+    def refused(self, code: str, status: int) -> None:
+        """A connection was refused before there was a request."""
+        self._counted(NO_ROUTE, status, code)
+
+    def _counted(self, route: str, status: int, code: str) -> None:
+        self._requests.labels(route, str(status), code).inc()
+        if code in REFUSALS:
+            self._refused[code].inc()
 
     def streams(self, count: int) -> None:
         """So many live streams are open."""

@@ -1,7 +1,8 @@
 """HTTP on one connection: uvicorn's, with the bounds that it lacks.
 
 On heads and trailers that never end, on requests sent ahead, on bodies that nobody wants any more, and on answers
-that nobody reads. Whoever is refused can still read why, while what it goes on sending stays within bounds.
+that nobody reads. Whoever is refused can still read why, while what it goes on sending stays within bounds. What is
+offered beside HTTP/1.1 is seen to in `upgrades`.
 """
 
 import asyncio
@@ -11,12 +12,14 @@ from typing import Any
 import httptools
 from starlette.types import Receive, Scope, Send
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from service import refusals
+from service.patience import PatientProtocol
 from service.problems import ProblemError, problem_response
-
-LARGEST_HEAD = 64 * 1024
-"""Bytes of a request's line and headers; browsers and proxies stay below 16 KiB."""
+from service.refusals import LARGEST_HEAD
+from service.upgrades import UpgradingProtocol
 
 SEPARATORS = 4
 """Bytes around a header: a colon, a space, and the end of the line."""
@@ -25,54 +28,55 @@ MOST_AHEAD = 32
 """Requests that may wait on one connection for the answer to an earlier one; few clients send any."""
 
 LINGER_BYTES = 16 * 2**20
-LINGER_S = 5.0
-"""What nobody wants any more is still read so far and so long, or its sender would never see the answer."""
+"""What nobody wants any more is still read at least so far, or its sender would never see the answer: many send all
+before they look for one. Where larger bodies may be sent, as far as those."""
 
-UNREAD_S = 60.0
-"""An answer that its client does not read is kept so long: enough for a megabyte at 20 kB/s."""
+LINGER_S = 30.0
+"""And so long, which is enough for 64 MiB at 20 Mbit/s: nothing of it is kept, so a slow sender costs little."""
 
 
 class Refused(Exception):  # noqa: N818  (it says what happened)
     """Raised inside of the parser, which then stops where it is."""
 
 
-class Protocol(HttpToolsProtocol):
+class Protocol(UpgradingProtocol, PatientProtocol):
     """One connection. `protocol_with` makes a class of it that knows the settings."""
 
-    header_timeout_s = 10.0
-    max_connections = 10_000
+    header_timeout_s: float
+    max_connections: int
+    linger_bytes: int
+    refused: Callable[[str, int], None]
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  (uvicorn's own)
         super().__init__(*args, **options)
-        self._timer: asyncio.TimerHandle | None = None
-        self._unread: asyncio.TimerHandle | None = None
         self._running: RequestResponseCycle | None = None
         self._in_head = False
         self._in_body = False
-        self._has_offer = False
-        """The head at hand offers another protocol than those that are spoken here."""
         self._is_leaving = False
         """What arrives now is no request any more: it is thrown away."""
+        self._is_ending = False
+        """The whole service does: nobody is waited for who has been answered."""
         self._named = 0
         """Bytes of the line and of all headers and trailers that are whole."""
         self._allowed = LARGEST_HEAD
         """Bytes that may still come without being part of a body."""
         self._unwanted = 0
-        self._complaint = ProblemError("invalid_request", "This is not a request in HTTP/1.1.")
+        self._complaint = refusals.no_http()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Whoever says nothing at all is not kept."""
         super().connection_made(transport)
         if len(self.connections) > self.max_connections:
-            self._answer(ProblemError("overloaded", "Too many connections are open.", retry_after=1.0))
+            self._answer(refusals.too_many_connections())
             self._close()
             return
         self._after(self.timeout_keep_alive, self._close)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing is left to time."""
-        self._stop_timer()
-        self.resume_writing()
+        """Nobody is left to answer."""
+        self.pipeline.clear()
+        if self._running is not None:  # uvicorn tells only the newest, which may wait behind it
+            _let_go(self._running)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -82,12 +86,19 @@ class Protocol(HttpToolsProtocol):
             return
         self._allowed -= len(data)
         self._unset_keepalive_if_required()
-        while data:
-            data = self._parsed(data)
-        if self.transport.is_closing() or self._is_leaving or self.transport.get_protocol() is not self:
+        try:
+            self.feed(data)
+        except httptools.HttpParserError:
+            self._refuse(self._complaint)
+        except ProblemError as problem:
+            self._refuse(problem)
+        if self.transport.get_protocol() is not self:  # a WebSocket, with a clock of its own
+            self._stop_timer()
+            return
+        if self.transport.is_closing() or self._is_leaving:
             return
         if self._allowed < 0:
-            self._refuse(_head_too_long())
+            self._refuse(refusals.head_too_long())
         elif not (self._in_head or self._in_body) and (self.cycle is None or self.cycle.response_complete):
             self._after(self.timeout_keep_alive, self._close)
 
@@ -108,18 +119,15 @@ class Protocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The head is whole; one with an offer is read again without it."""
-        self._stop_timer()
-        self._has_offer = self.parser.should_upgrade() and self._get_upgrade() not in {None, b"websocket"}
-        if self._has_offer:
+        """The head is whole. One with an offer is not done with: its time runs on until it is read again."""
+        if self.parser.should_upgrade():
             return
+        self._stop_timer()
         super().on_headers_complete()
         self._in_head, self._in_body, self._unwanted = False, True, 0
-        if self.cycle is not None:
-            self.cycle.transport = _Door(self)
-        if len(self.pipeline) > MOST_AHEAD:
-            self._complaint = ProblemError("overloaded", "Too many requests were sent ahead.", retry_after=1.0)
-            raise Refused
+        self.cycle.transport = _Door(self)
+        if self.pipeline:
+            self._bound_what_is_ahead()
 
     def on_body(self, body: bytes) -> None:
         """A part of it; as much again is allowed for what separates the parts."""
@@ -129,9 +137,9 @@ class Protocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The body is whole."""
-        self._in_body = False
-        if not self._has_offer:
+        """The body is whole; there is none behind a head with an offer."""
+        if self._in_body:
+            self._in_body = False
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -140,26 +148,18 @@ class Protocol(HttpToolsProtocol):
         if self._in_body and self.cycle.response_complete:
             self._after(LINGER_S, self._close)
 
-    def pause_writing(self) -> None:
-        """The client does not read as fast as it is answered."""
-        super().pause_writing()
-        self._unread = self.loop.call_later(UNREAD_S, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        """It has read most of it."""
-        super().resume_writing()
-        if self._unread is not None:
-            self._unread.cancel()
-            self._unread = None
-
-    def timeout_keep_alive_handler(self) -> None:
-        """Nothing came for a long time."""
-        self._close()
+    def shutdown(self) -> None:
+        """The service ends. Whoever has nothing more to expect is not waited for."""
+        super().shutdown()
+        self._is_ending = True
+        running = self._running
+        if self._is_leaving and (running is None or running.response_complete or running.disconnected):
+            self._close()
 
     def leave(self) -> None:
         """Close, but not before whoever is still sending has had a chance to read the answer."""
         self.pipeline.clear()
-        if not self._in_body and not self._in_head:
+        if self._is_ending or not (self._in_body or self._in_head):
             self._close()
             return
         self._is_leaving = True
@@ -174,30 +174,19 @@ class Protocol(HttpToolsProtocol):
                 await app(scope, receive, send)  # type: ignore[arg-type]
             except asyncio.CancelledError:  # the process ends, and waits no longer
                 if not cycle.response_started:
-                    await problem_response(_ended(), None)(scope, receive, send)
+                    await problem_response(refusals.ended(), None)(scope, receive, send)
                 cycle.disconnected = True
 
         self._running = cycle
         super()._start_asgi_task(cycle, to_its_end)  # type: ignore[arg-type]
 
-    def _parsed(self, data: bytes) -> bytes:
-        """Read this; what it gives back is to be read next."""
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as end_of_head:
-            if not self._has_offer:
-                self.handle_websocket_upgrade()
-                return b""
-            return self._head_without_offer() + data[end_of_head.args[0] :]
-        except httptools.HttpParserError:
-            self._refuse(self._complaint)
-        return b""
-
-    def _head_without_offer(self) -> bytes:
-        """Some clients offer HTTP/2 with every request, and the parser passes over the bodies of those that do."""
-        line = b"%s %s HTTP/1.1" % (self.parser.get_method(), self.url)
-        headers = [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
-        return b"\r\n".join([line, *headers, b"", b""])
+    def _bound_what_is_ahead(self) -> None:
+        """Read on, or nobody would notice that the client hangs up; but not for ever."""
+        if len(self.pipeline) > MOST_AHEAD:
+            self._complaint = refusals.too_many_ahead()
+            raise Refused
+        if len(self.pipeline) < MOST_AHEAD and sum(len(cycle.body) for cycle, _ in self.pipeline) <= HIGH_WATER_LIMIT:
+            self.flow.resume_reading()
 
     def _refuse(self, problem: ProblemError) -> None:
         """No more is read from this connection. What came before on it is answered first."""
@@ -209,53 +198,35 @@ class Protocol(HttpToolsProtocol):
         if before is not None and not before.response_complete:
             before.keep_alive = False
             self._is_leaving = True
+            self.refused(problem.code, problem.status)
             return
         if broken is None or not broken.response_started:
             self._answer(problem)
         if broken is not None:
-            broken.disconnected = True
-            broken.message_event.set()
+            _let_go(broken)
         self.leave()
 
     def _answer(self, problem: ProblemError) -> None:
         """Outside of any request, so without its id."""
-        answer = problem_response(problem, None)
-        lines = [STATUS_LINE[answer.status_code], b"connection: close\r\n"]
-        lines += [b"%s: %s\r\n" % header for header in answer.raw_headers]
-        self.transport.write(b"".join([*lines, b"\r\n", answer.body]))
+        self.refused(problem.code, problem.status)
+        self.transport.write(refusals.as_http(problem))
 
     def _count(self, size: int) -> None:
         self._named += size
         if self._named > LARGEST_HEAD:
-            self._complaint = _head_too_long()
+            self._complaint = refusals.head_too_long()
             raise Refused
 
     def _throw_away(self, size: int) -> None:
         self._unwanted += size
-        if self._unwanted > LINGER_BYTES:
+        if self._unwanted > self.linger_bytes:
             self._close()
 
     def _head_is_late(self) -> None:
-        self._refuse(
-            ProblemError(
-                "deadline_exceeded", f"The head of the request did not come within {self.header_timeout_s:g} s.", 408
-            )
-        )
-
-    def _close(self) -> None:
-        self._stop_timer()
-        if self._unread is None and self.transport.get_write_buffer_size():
-            self._unread = self.loop.call_later(UNREAD_S, self.transport.abort)
-        self.transport.close()
-
-    def _after(self, seconds: float, act: Callable[[], None]) -> None:
-        self._stop_timer()
-        self._timer = self.loop.call_later(seconds, act)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self.flow.read_paused:  # not by any fault of the client
+            self._after(self.header_timeout_s, self._head_is_late)
+            return
+        self._refuse(refusals.head_too_late(self.header_timeout_s))
 
 
 class _Door(asyncio.Transport):
@@ -272,14 +243,24 @@ class _Door(asyncio.Transport):
         self._protocol.leave()
 
 
-def protocol_with(header_timeout_s: float, max_connections: int) -> type[Protocol]:
-    """The class that uvicorn is to make connections of."""
-    return type("Protocol", (Protocol,), {"header_timeout_s": header_timeout_s, "max_connections": max_connections})
+def protocol_with(
+    header_timeout_s: float, max_connections: int, max_body_bytes: int, refused: Callable[[str, int], None]
+) -> type[Protocol]:
+    """The class that uvicorn is to make connections of.
+
+    `refused` is told the code and status of whatever is refused here, where no request's trace can tell of it.
+    """
+    known = {
+        "header_timeout_s": header_timeout_s,
+        "max_connections": max_connections,
+        "linger_bytes": max(LINGER_BYTES, max_body_bytes),
+        "refused": staticmethod(refused),
+    }
+    return type("Protocol", (Protocol,), known)
 
 
-def _ended() -> ProblemError:
-    return ProblemError("draining", "The service ended before this was answered.", retry_after=1.0)
-
-
-def _head_too_long() -> ProblemError:
-    return ProblemError("invalid_request", f"The head of the request is longer than {LARGEST_HEAD:,} bytes.", 431)
+def _let_go(cycle: RequestResponseCycle) -> None:
+    """Nobody reads its answer: what works on it is told, and must not write."""
+    cycle.disconnected = True
+    cycle.waiting_for_100_continue = False
+    cycle.message_event.set()

@@ -11,7 +11,7 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from errno import EADDRINUSE
 
@@ -54,7 +54,12 @@ def serve(settings: Settings) -> None:
     app = create_app(settings, wait_for_model=False)
     config = uvicorn.Config(
         app,
-        http=protocol_with(settings.header_timeout_s, settings.max_connections),
+        http=protocol_with(
+            settings.header_timeout_s,
+            settings.max_connections,
+            settings.max_body_bytes,
+            _refused_by(app.state.service),
+        ),
         loop="uvloop",
         ws=LiveProtocol,
         ws_max_size=LARGEST_MESSAGE,
@@ -130,6 +135,14 @@ class Server(uvicorn.Server):
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _refused_by(service: Service) -> Callable[[str, int], None]:
+    def refused(code: str, status: int) -> None:
+        service.metrics.refused(code, status)
+        _log.debug("a connection was refused: %s, %d", code, status)
+
+    return refused
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -36,7 +36,7 @@ QUIET_S = 0.1
 POLL_S = 0.01
 """Between two looks at whether anybody still uses a model that was replaced."""
 
-QUEUED_BATCHES = 8
+QUEUED_BATCHES = 16
 """For each engine: longer waits help nobody, shorter lines refuse what a burst could still be answered."""
 
 LEAST_QUEUED, MOST_QUEUED = 64, 1024

@@ -55,11 +55,11 @@ class Settings(BaseSettings):
     threads: int = Field(default=1, ge=1, le=256)
     """Threads of each engine on a CPU: more threads answer a lone request sooner, more replicas more requests."""
     max_batch: Annotated[int, Field(ge=1, le=1024)] | None = None
-    """Most windows in one batch: 8 on a CPU, 32 on a GPU, if left alone."""
+    """Most windows in one batch: 4 on a CPU, 32 on a GPU, if left alone."""
 
     max_queue: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    """Most windows that wait for an engine; beyond it requests are refused with 429. If left alone, eight batches for
-    each engine, which is a wait of eight times what a full batch takes; at least 64."""
+    """Most windows that wait for an engine; beyond it requests are refused with 429. If left alone, 16 batches for
+    each engine, which is a wait of 16 times what a full batch takes; at least 64."""
     timeout_ms: int = Field(default=10_000, ge=1, le=3_600_000)
     """Deadline of a request that names none. What cannot be answered by then is refused at once."""
     max_timeout_ms: int = Field(default=60_000, ge=1, le=3_600_000)

@@ -16,8 +16,9 @@ from service.engines.base import Engine, EngineError
 from service.model import Graph, ServedModel
 from service.settings import Settings
 
-BATCH_ON_CPU = 8
-"""A CPU gains little by batches, but hands over fewer of them."""
+BATCH_ON_CPU = 4
+"""A CPU computes a batch no faster than its windows one by one, and the first of them waits for the last: handing
+over fewer batches is all that is gained."""
 BATCH_ON_GPU = 32
 STREAMS_ON_GPU = 2
 """While one copies, the other computes."""

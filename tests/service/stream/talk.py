@@ -92,7 +92,11 @@ class Talk:
     def sound(self, *values: float) -> None:
         """Send hops, each in a message."""
         for value in values:
-            self._incoming.put_nowait({"type": "websocket.receive", "bytes": hop(value)})
+            self.sound_of(hop(value))
+
+    def sound_of(self, data: bytes) -> None:
+        """Send one message of bytes."""
+        self._incoming.put_nowait({"type": "websocket.receive", "bytes": data})
 
     async def heard(self) -> None:
         """Come back when the service has taken all that was sent."""

@@ -12,6 +12,7 @@ from contract.audio import decode
 from service.stream.client import LARGEST_PIECE, StreamError, listen
 from tests.service.process import Process, running
 from tests.service.stream.sound import f32
+from tests.service.stream.wires import PATIENCE_S
 
 RATE = 32_000
 
@@ -70,7 +71,7 @@ def test_whoever_stops_reading_stops_the_stream(server: Process) -> None:
     messages.close()
     for thread in enumerate_threads():
         if thread.name == "sender":
-            thread.join(10)
+            thread.join(PATIENCE_S)
             assert not thread.is_alive()
 
 
@@ -82,10 +83,11 @@ def test_a_key_opens_the_door() -> None:
 
 
 def test_where_nobody_listens_one_sentence_says_so() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    with pytest.raises(StreamError, match="no service answers there; `earshot serve` starts one"):
-        list(listen(f"ws://127.0.0.1:{port}/v1/stream", [], RATE))
+        with pytest.raises(StreamError, match="no service answers there; `earshot serve` starts one"):
+            list(listen(f"ws://127.0.0.1:{port}/v1/stream", [], RATE))
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000/v1/stream", "127.0.0.1", "ws://", "ws://a:b/"])

@@ -6,6 +6,7 @@ import numpy as np
 
 from service.stream.lane import Lane
 from service.stream.session import Hop
+from tests.service.stream.wires import PATIENCE_S
 
 
 def hop(number: int) -> Hop:
@@ -13,7 +14,7 @@ def hop(number: int) -> Hop:
 
 
 async def taken(lane: Lane) -> int | None:
-    due = await asyncio.wait_for(lane.take(), 5)
+    due = await asyncio.wait_for(lane.take(), PATIENCE_S)
     return due.hop.number if due else None
 
 
@@ -38,9 +39,9 @@ def test_it_is_free_only_when_the_last_hop_is_done_with() -> None:
         await asyncio.sleep(0)
         assert not waiting.done()
         taking = asyncio.create_task(lane.take())
-        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(waiting, PATIENCE_S)
         lane.put(hop(2))
-        due = await asyncio.wait_for(taking, 5)
+        due = await asyncio.wait_for(taking, PATIENCE_S)
         assert due
         assert due.hop.number == 2
         assert lane.skipped == 0
@@ -67,6 +68,6 @@ def test_whoever_waits_for_a_hop_is_told_that_none_will_come() -> None:
         taking = asyncio.create_task(lane.take())
         await asyncio.sleep(0)
         lane.close(drop=True)
-        assert await asyncio.wait_for(taking, 5) is None
+        assert await asyncio.wait_for(taking, PATIENCE_S) is None
 
     asyncio.run(scene())

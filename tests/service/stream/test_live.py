@@ -10,6 +10,7 @@ from service.engines.base import Samples
 from service.jobs import Job
 from service.line import LineClosed
 from service.serving import State
+from service.stream import live
 from service.stream.farewell import ASKED, DRAINING, GONE, IDLE, MODEL_CHANGED
 from service.waiting import answered
 from tests.service.engines.fakes import POISON, Works, window
@@ -203,15 +204,17 @@ def test_a_client_that_does_not_read_is_let_go(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_whoever_waits_for_the_engine_is_not_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "LOOK_S", 0.02)
+
     async def scene() -> None:
         works = Works()
-        async with service_with(works, monkeypatch, stream_idle_s=0.1) as service:
+        async with service_with(works, monkeypatch, stream_idle_s=0.5) as service:
             talk = Talk(service)
             await talk.begin(when_behind="wait")
             works.computing.hold()
             talk.sound(1, 2, 3)
             await held(works)
-            await asyncio.sleep(0.6)
+            await asyncio.sleep(1)
             works.open()
             assert [(await talk.next())["hop"] for _ in range(3)] == [1, 2, 3]
             ended, closed = await talk.rest()
@@ -231,6 +234,25 @@ def test_a_client_that_never_opens_is_idle_too(monkeypatch: pytest.MonkeyPatch) 
             assert (ended["reason"], ended["hops"], ended["heard_s"]) == ("idle", 0, 0.0)
 
     play(scene())
+
+
+def test_empty_messages_are_no_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        async with service_with(Works(), monkeypatch, stream_idle_s=0.5) as service:
+            talk = Talk(service)
+            await talk.begin()
+            sending = asyncio.create_task(send_nothing(talk))
+            ended, _ = await talk.rest()
+            assert (ended["reason"], ended["heard_s"]) == ("idle", 0.0)
+            sending.cancel()
+
+    play(scene())
+
+
+async def send_nothing(talk: Talk) -> None:
+    while True:
+        talk.sound_of(b"")
+        await asyncio.sleep(0.01)
 
 
 def test_every_hop_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:

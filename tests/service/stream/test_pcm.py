@@ -40,9 +40,9 @@ def test_it_is_resampled_as_a_file_is(rooster: bytes, target: int) -> None:
     np.testing.assert_array_equal(np.concatenate([*pieces, intake.end()]), of_file)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e20, -1e20])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_what_is_no_number_is_no_sound(bad: float, channels: int) -> None:
+def test_what_is_refused_in_a_file_is_no_sound(bad: float, channels: int) -> None:
     intake = Intake(opening(channels=channels), RATE)
     with pytest.raises(UndecodableAudio, match="not numbers"):
         intake.hear(f32(np.array([0.0, 0.0, 0.0, bad])))

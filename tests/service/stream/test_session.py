@@ -4,7 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.stream.session import Hop, Session
@@ -50,6 +50,7 @@ def test_what_is_left_at_the_end_is_heard_if_it_could_be_named(seconds: float, e
     assert [hop.end / RATE for hop in hops_of(Session(opening(), RATE, WINDOW), [sound])] == ends
 
 
+@settings(deadline=None)
 @given(
     sizes=st.lists(st.integers(0, 5000), max_size=30),
     format_=st.sampled_from(["s16le", "f32le"]),

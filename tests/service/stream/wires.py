@@ -12,6 +12,14 @@ OPENING = {"format": "s16le", "sample_rate": 32_000, "smoothing": 0}
 PATIENCE_S = 20.0
 ABNORMAL = 1006
 
+HANDSHAKE = {
+    "upgrade": "websocket",
+    "connection": "Upgrade",
+    "sec_websocket_version": 13,
+    "sec_websocket_key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+"""Headers for whoever sends them by hand."""
+
 
 def dial(server: Process, **options: Any) -> ClientConnection:  # noqa: ANN401
     """A socket, accepted; nothing is said yet."""
