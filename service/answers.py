@@ -81,7 +81,7 @@ def _novelty(model: ServedModel, verdict: Verdict) -> Novelty | None:
         return None
     return Novelty(
         score=round(verdict.novelty, DIGITS),
-        threshold=model.novelty_threshold,
+        threshold=round(model.novelty_threshold, DIGITS),
         unlike_training=bool(verdict.unlike_training),
     )
 

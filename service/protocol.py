@@ -18,8 +18,10 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from service import refusals
 from service.patience import PatientProtocol
 from service.problems import ProblemError, problem_response
-from service.refusals import LARGEST_HEAD
 from service.upgrades import UpgradingProtocol
+
+LARGEST_HEAD = 64 * 1024
+"""Bytes of a request's line and headers; browsers and proxies stay below 16 KiB."""
 
 SEPARATORS = 4
 """Bytes around a header: a colon, a space, and the end of the line."""
@@ -98,7 +100,7 @@ class Protocol(UpgradingProtocol, PatientProtocol):
         if self.transport.is_closing() or self._is_leaving:
             return
         if self._allowed < 0:
-            self._refuse(refusals.head_too_long())
+            self._refuse(refusals.head_too_long(LARGEST_HEAD))
         elif not (self._in_head or self._in_body) and (self.cycle is None or self.cycle.response_complete):
             self._after(self.timeout_keep_alive, self._close)
 
@@ -198,6 +200,7 @@ class Protocol(UpgradingProtocol, PatientProtocol):
         if before is not None and not before.response_complete:
             before.keep_alive = False
             self._is_leaving = True
+            self._stop_timer()
             self.refused(problem.code, problem.status)
             return
         if broken is None or not broken.response_started:
@@ -214,7 +217,7 @@ class Protocol(UpgradingProtocol, PatientProtocol):
     def _count(self, size: int) -> None:
         self._named += size
         if self._named > LARGEST_HEAD:
-            self._complaint = refusals.head_too_long()
+            self._complaint = refusals.head_too_long(LARGEST_HEAD)
             raise Refused
 
     def _throw_away(self, size: int) -> None:

@@ -4,9 +4,6 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from service.problems import ProblemError, problem_response
 
-LARGEST_HEAD = 64 * 1024
-"""Bytes of a request's line and headers; browsers and proxies stay below 16 KiB."""
-
 
 def as_http(problem: ProblemError) -> bytes:
     """The whole answer, after which the connection is closed. There is no id in it: there was no request."""
@@ -21,9 +18,9 @@ def no_http() -> ProblemError:
     return ProblemError("invalid_request", "This is not a request in HTTP/1.1.")
 
 
-def head_too_long() -> ProblemError:
+def head_too_long(most: int) -> ProblemError:
     """Or what comes behind a body, or between its chunks."""
-    return ProblemError("invalid_request", f"The head of the request is longer than {LARGEST_HEAD:,} bytes.", 431)
+    return ProblemError("invalid_request", f"The head of the request is longer than {most:,} bytes.", 431)
 
 
 def head_too_late(seconds: float) -> ProblemError:
@@ -32,7 +29,7 @@ def head_too_late(seconds: float) -> ProblemError:
 
 
 def too_many_connections() -> ProblemError:
-    """This is the first beyond them."""
+    """And here is one more."""
     return ProblemError("overloaded", "Too many connections are open.", retry_after=1.0)
 
 
