@@ -35,7 +35,7 @@ test: setup  ## lint, types and every test that needs no data set and no GPU
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
-	OMP_NUM_THREADS=1 $(RUN)/pytest -q -n auto --dist loadscope
+	PYTHONNODEBUGRANGES=1 OMP_NUM_THREADS=1 $(RUN)/pytest -q -n auto --dist loadscope
 
 test-dataset: setup  ## the tests that want the whole ESC-50: make test-dataset DATA=path
 	EARSHOT_DATA=$(DATA) $(RUN)/pytest -q -m dataset

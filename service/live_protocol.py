@@ -1,7 +1,7 @@
 """A WebSocket connection: uvicorn's, with the bounds that it lacks.
 
-On floods of tiny frames, which take turns with all other work, on messages in crumbs, on heads that are not
-understood, and on clients that do not read. Whatever a client sends is no fault of the service, nor logged as one.
+On floods of tiny frames, which take turns with all other work, on messages in crumbs, on long heads, and on clients
+that do not read. Whatever a client sends is no fault of the service, nor logged as one.
 """
 
 import asyncio
@@ -25,8 +25,6 @@ REST_S = 0.05
 
 MOST_PARTS = 4096
 """Of one message: each takes memory, even an empty one. Whoever sends in parts sends a kilobyte or more in each."""
-
-_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
 class LiveProtocol(WebSocketsSansIOProtocol):
@@ -59,7 +57,6 @@ class LiveProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody is left to wait for."""
         self._keep()
-        self._unparsed.clear()
         if self._next_turn is not None:
             self._next_turn.cancel()
         super().connection_lost(exc)
@@ -130,9 +127,9 @@ class LiveProtocol(WebSocketsSansIOProtocol):
             self.transport.pause_reading()
 
     def _refuse_head(self) -> None:
-        """The other parser of this head was content with it; without an answer, the client would wait for ever."""
+        """It was short enough for HTTP, but not for this parser, whose answer uvicorn leaves lying for ever."""
         self.handshake_initiated = self.handshake_complete = self.close_sent = True
-        self.transport.write(b"".join(self.conn.data_to_send()) or _BAD_REQUEST)
+        self.transport.write(b"".join(self.conn.data_to_send()))
         self.transport.close()
 
     def _fail(self, code: CloseCode, reason: str) -> None:

@@ -183,11 +183,11 @@ class Protocol(UpgradingProtocol, PatientProtocol):
         super()._start_asgi_task(cycle, to_its_end)  # type: ignore[arg-type]
 
     def _bound_what_is_ahead(self) -> None:
-        """Read on, or nobody would notice that the client hangs up; but not for ever."""
+        """Read on, or nobody would notice that the client hangs up, unless much is held already."""
         if len(self.pipeline) > MOST_AHEAD:
             self._complaint = refusals.too_many_ahead()
             raise Refused
-        if len(self.pipeline) < MOST_AHEAD and sum(len(cycle.body) for cycle, _ in self.pipeline) <= HIGH_WATER_LIMIT:
+        if sum(len(cycle.body) for cycle, _ in self.pipeline) <= HIGH_WATER_LIMIT:
             self.flow.resume_reading()
 
     def _refuse(self, problem: ProblemError) -> None:

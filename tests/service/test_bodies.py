@@ -7,6 +7,7 @@ import os
 import time
 from contextlib import suppress
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,8 +18,8 @@ from service.batcher import Overloaded
 from service.bodies import JSON, MULTIPART, RAW, Uploads, audio_in, kind_of_body
 from service.problems import ProblemError
 
-SOUND = os.urandom(1_000)
-LARGE = os.urandom(bodies.QUICK_BYTES)
+SOUND = np.random.default_rng(1).bytes(1_000)
+LARGE = np.random.default_rng(2).bytes(bodies.QUICK_BYTES)
 FORM = {"content-type": "multipart/form-data; boundary=XyZ"}
 
 

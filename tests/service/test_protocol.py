@@ -1,4 +1,4 @@
-"""One HTTP connection: what is refused, what is bounded, and that whoever is refused can read why.
+"""One HTTP connection: what is refused, what is sent ahead, and that whoever is refused can read why.
 
 Real sockets, uvicorn as the service runs it, and behind it the smallest application that reads bodies.
 """
@@ -10,19 +10,21 @@ from collections.abc import Iterator
 import pytest
 
 from service import protocol
-from tests.service.tiny import LARGE, serving
-from tests.service.wire import Wire, post, request, wire
+from service.protocol import MOST_AHEAD
+from tests.service.tiny import LARGE, Tiny, serving
+from tests.service.wire import Wire, post, request, wait_for, wire
 
 
 @pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    with serving() as port:
-        yield port
+def tiny() -> Iterator[Tiny]:
+    with serving() as tiny:
+        yield tiny
 
 
 @pytest.fixture
-def line(port: int) -> Iterator[Wire]:
-    with wire(port) as line:
+def line(tiny: Tiny) -> Iterator[Wire]:
+    tiny.refusals.clear()
+    with wire(tiny.port) as line:
         yield line
 
 
@@ -50,16 +52,18 @@ def line(port: int) -> Iterator[Wire]:
         post(b"", content_length=None, transfer_encoding="chunked") + b"-5\r\nabcde\r\n",
         post(b"", content_length=None, transfer_encoding="chunked") + b"fffffffffffffffffff\r\n",
         post(b"", content_length=None, transfer_encoding="chunked") + b"5\r\nabcdefg\r\n",
+        post(b"", content_length=None, transfer_encoding="chunked", expect="100-continue") + b"zz\r\n",
         post(b"", content_length=None, transfer_encoding="gzip, nonsense") + b"abc",
     ],
     ids=lambda junk: repr(junk[-24:]),
 )
-def test_what_is_no_http_is_refused_and_the_connection_closed(line: Wire, junk: bytes) -> None:
+def test_what_is_no_http_is_refused_and_the_connection_closed(tiny: Tiny, line: Wire, junk: bytes) -> None:
     line.send(junk)
     refused = line.answer()
     assert (refused.status, refused.code) == (400, "invalid_request")
     assert refused.headers["connection"] == "close"
     assert line.rest() == b""
+    assert tiny.refusals == [("invalid_request", 400)]
 
 
 @pytest.mark.parametrize(
@@ -72,11 +76,12 @@ def test_what_is_no_http_is_refused_and_the_connection_closed(line: Wire, junk: 
     ],
     ids=["target", "header", "headers", "empty headers"],
 )
-def test_a_head_that_is_too_long_is_refused(line: Wire, head: bytes) -> None:
+def test_a_head_that_is_too_long_is_refused(tiny: Tiny, line: Wire, head: bytes) -> None:
     line.send(head)
     refused = line.answer()
     assert (refused.status, refused.code) == (431, "invalid_request")
     assert line.rest() == b""
+    assert tiny.refusals == [("invalid_request", 431)]
 
 
 def test_a_head_of_usual_length_is_read_however_it_is_cut(line: Wire) -> None:
@@ -86,41 +91,80 @@ def test_a_head_of_usual_length_is_read_however_it_is_cut(line: Wire) -> None:
     assert line.answer().body == b"/x 0"
 
 
-def test_requests_that_are_sent_ahead_are_answered_in_order(line: Wire) -> None:
-    line.send(post(b"abc", "/slow"), request("/b"), post(bytes(200_000), "/c"), request("/d"))
-    assert [line.answer().body for _ in range(4)] == [b"/slow 3", b"/b 0", b"/c 200000", b"/d 0"]
+def test_requests_that_are_sent_ahead_are_answered_in_order(tiny: Tiny, line: Wire) -> None:
+    line.send(post(b"abc", "/held"), request("/b"), post(bytes(200_000), "/c"), request("/d"))
+    tiny.release()
+    assert [line.answer().body for _ in range(4)] == [b"/held 3", b"/b 0", b"/c 200000", b"/d 0"]
 
 
-def test_the_body_of_a_request_that_was_sent_ahead_has_its_time(line: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "LINGER_S", 0.2)
-    line.send(request("/slow"), post(b"", "/b", content_length=6), b"abc")
-    assert line.answer().body == b"/slow 0"
-    time.sleep(0.4)
+def test_the_body_of_a_request_that_was_sent_ahead_has_its_time(
+    tiny: Tiny, line: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "LINGER_S", 0.1)
+    line.send(request("/held"), post(b"", "/b", content_length=6), b"abc")
+    tiny.release()
+    assert line.answer().body == b"/held 0"
+    time.sleep(0.3)
     line.send(b"def")
     assert line.answer().body == b"/b 6"
 
 
-def test_what_is_no_http_does_not_spoil_the_answer_before_it(line: Wire) -> None:
-    line.send(request("/slow"), request("/b"), b"\x00junk\r\n\r\n")
-    assert line.answer().body == b"/slow 0"
+def test_too_many_requests_ahead_are_not_read(tiny: Tiny, line: Wire) -> None:
+    line.send(request("/held") + request("/b") * (MOST_AHEAD + 10))
+    wait_for(lambda: tiny.refusals == [("overloaded", 429)])
+    tiny.release()
+    assert line.answer().body == b"/held 0"
+    others = line.rest()
+    assert others.count(b"/b 0") == MOST_AHEAD
+    assert others.lower().count(b"connection: close") == 1
+    assert len(tiny.refusals) == 1
+
+
+def test_what_is_no_http_does_not_spoil_the_answer_before_it(tiny: Tiny, line: Wire) -> None:
+    line.send(request("/held"), request("/b"), b"\x00junk\r\n\r\n")
+    wait_for(lambda: tiny.refusals == [("invalid_request", 400)])
+    tiny.release()
+    assert line.answer().body == b"/held 0"
     last = line.answer()
     assert (last.body, last.headers["connection"]) == (b"/b 0", "close")
     assert line.rest() == b""
 
 
-def test_a_broken_body_does_not_spoil_the_answer_before_it(line: Wire) -> None:
+def test_a_broken_body_does_not_spoil_the_answer_before_it(tiny: Tiny, line: Wire) -> None:
     broken = post(b"", content_length=None, transfer_encoding="chunked") + b"zz\r\n"
-    line.send(request("/slow"), broken)
+    line.send(request("/held"), broken)
+    wait_for(lambda: tiny.refusals == [("invalid_request", 400)])
+    tiny.release()
     only = line.answer()
-    assert (only.body, only.headers["connection"]) == (b"/slow 0", "close")
+    assert (only.body, only.headers["connection"]) == (b"/held 0", "close")
     assert line.rest() == b""
 
 
-def test_a_body_that_breaks_after_its_answer_gets_no_second_one(line: Wire) -> None:
+def test_a_body_that_breaks_after_its_answer_gets_no_second_one(tiny: Tiny, line: Wire) -> None:
     line.send(post(b"", "/early", content_length=None, transfer_encoding="chunked"))
     assert line.answer().status == 413
     line.send(b"zz\r\n")
     assert line.rest() == b""
+    assert not tiny.refusals
+
+
+@pytest.mark.parametrize(
+    "ahead", [b"", request("/b"), post(b"", "/b", content_length=9)], ids=["none", "GET", "POST"]
+)
+@pytest.mark.parametrize("later", [False, True])
+def test_whoever_hangs_up_is_noticed_whatever_was_sent_ahead(
+    tiny: Tiny, line: Wire, caplog: pytest.LogCaptureFixture, ahead: bytes, later: bool
+) -> None:
+    before = tiny.departed
+    line.send(request("/held"), *[] if later else [ahead])
+    wait_for(tiny.holds)
+    if later:
+        line.send(ahead)
+        wait_for(lambda: all(bool(each.pipeline) == bool(ahead) for each in tiny.connections))
+    line.close()
+    wait_for(lambda: tiny.departed == before + 1)
+    wait_for(lambda: not tiny.connections)
+    assert not caplog.records, "an answer to nobody is no error"
 
 
 @pytest.mark.parametrize("target", ["/early", "/closing"])
@@ -143,12 +187,6 @@ def test_after_an_early_answer_and_its_body_the_connection_serves_on(line: Wire)
     assert line.answer().body == b"/x 0"
 
 
-def test_a_connection_that_idles_after_an_early_answer_is_not_kept(line: Wire) -> None:
-    line.send(post(LARGE, "/early"))
-    assert line.answer().status == 413
-    assert line.rest() == b""
-
-
 def test_whoever_asks_first_whether_to_send_is_told_to(line: Wire) -> None:
     line.send(post(b"", "/x", content_length=3, expect="100-continue"))
     assert line.answer().status == 100
@@ -161,26 +199,32 @@ def test_whoever_asks_first_whether_to_send_is_told_not_to(line: Wire) -> None:
     assert line.answer().status == 413
 
 
-def test_an_offer_of_http_2_is_passed_over(line: Wire) -> None:
-    offer = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQA\r\nhost:"
-    line.send(post(bytes(100_000), "/a").replace(b"host:", offer), request("/b").replace(b"host:", offer) * 3)
-    assert [line.answer().body for _ in range(4)] == [b"/a 100000", b"/b 0", b"/b 0", b"/b 0"]
-
-
 def test_http_1_0_is_answered_and_closed(line: Wire) -> None:
     line.send(request("/x").replace(b"HTTP/1.1", b"HTTP/1.0"))
     assert line.answer().body == b"/x 0"
     assert line.rest() == b""
 
 
-def test_nothing_of_all_this_is_an_error_in_the_log(port: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_of_all_this_is_an_error_in_the_log(tiny: Tiny, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         for junk in (
             b"\x00",
             post(b"", "/early", content_length=10**9),
+            post(b"", content_length=None, transfer_encoding="chunked", expect="100-continue") + b"zz\r\n",
             request(upgrade="h2c", connection="upgrade"),
         ):
-            with wire(port) as line:
+            with wire(tiny.port) as line:
                 line.send(junk)
                 line.answer()
+        wait_for(lambda: not tiny.connections)
     assert not caplog.records
+
+
+def test_whoever_only_lingers_does_not_keep_the_service_from_its_end() -> None:
+    with serving() as tiny, wire(tiny.port) as refused, wire(tiny.port) as early:
+        refused.send(b"\x00")
+        assert refused.answer().status == 400
+        early.send(post(b"", "/early", content_length=9))
+        assert early.answer().status == 413
+        tiny.end()
+        assert (refused.rest(), early.rest()) == (b"", b"")

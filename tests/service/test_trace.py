@@ -23,7 +23,7 @@ def test_what_was_answered_has_all_stages() -> None:
     done.end = End.ANSWERED
     trace.of_job(done)
     assert (trace.queue_start, trace.queue_s, trace.engine_s, trace.batch_size) == (10.0, 0.25, 0.5, 3)
-    assert trace.server_timing() == "decode;dur=1.000, queue;dur=250.000, engine;dur=500.000"
+    assert trace.server_timing() == "decode;dur=1.0, queue;dur=250.0, engine;dur=500.0"
 
 
 def test_what_ended_in_the_queue_has_waited_until_its_end() -> None:

@@ -3,55 +3,128 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Thread
 
 import uvicorn
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from service.protocol import protocol_with
+from service.live_protocol import LiveProtocol
+from service.protocol import Protocol, protocol_with
+from tests.service.wire import PATIENCE_S, wait_for
 
-HEADER_TIMEOUT_S = 0.3
-KEEP_ALIVE_S = 0.4
-LARGE = bytes(8 * 2**20)
-"""More than the buffers of both sides of a connection take, and less than is read of a body that nobody wants."""
+LONG_S = 3 * PATIENCE_S
+"""Longer than any test waits: a connection that ends sooner has not ended by this."""
+
+LARGEST_BODY = 40 * 2**20
+LARGE = bytes(36 * 2**20)
+"""More than the buffers of both sides of a connection take, and less than the largest body."""
 
 
-async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-    """The size of the body; /early answers before it, /slow a while after, /long at length."""
-    given = Request(scope, receive)
-    path = given.url.path
-    if path == "/early":
-        response: Response = PlainTextResponse("too early", 413)
-    elif path == "/closing":
-        response = PlainTextResponse("too late", 408, {"Connection": "close"})
-    elif path == "/long":
-        response = Response(LARGE)
-    else:
-        body = await given.body()
-        if path == "/slow":
-            await asyncio.sleep(0.1)
-        response = PlainTextResponse(f"{path} {len(body)}")
-    await response(scope, receive, send)
+class Tiny:
+    """/early answers before it has the body, /long at length, /held when it is let to; else the body's size."""
+
+    def __init__(self) -> None:
+        self.refusals: list[tuple[str, int]] = []
+        """What connections have told of."""
+        self.departed = 0
+        """Clients that left while they were held."""
+        self._held: list[asyncio.Event] = []
+        self._server: uvicorn.Server
+        self._loop: asyncio.AbstractEventLoop
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._server.servers[0].sockets[0].getsockname()[1])
+
+    @property
+    def connections(self) -> list[Protocol]:
+        """All that are open, from outside of their thread: only to look at."""
+        return [each for each in [*self._server.server_state.connections] if isinstance(each, Protocol)]
+
+    def holds(self) -> bool:
+        """Somebody is held."""
+        return bool(self._held)
+
+    def release(self) -> None:
+        """Let whoever is held have an answer."""
+        wait_for(self.holds)
+        while self._held:
+            self._loop.call_soon_threadsafe(self._held.pop().set)
+
+    def keep_refusal(self, code: str, status: int) -> None:
+        """One more."""
+        self.refusals.append((code, status))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; a WebSocket is only greeted."""
+        self._loop = asyncio.get_running_loop()
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.close"})
+            return
+        with suppress(ClientDisconnect):
+            response = await self._response(Request(scope, receive), receive)
+            await response(scope, receive, send)
+
+    async def _response(self, given: Request, receive: Receive) -> Response:
+        match given.url.path:
+            case "/early":
+                return PlainTextResponse("too early", 413)
+            case "/closing":
+                return PlainTextResponse("too late", 408, {"Connection": "close"})
+            case "/long":
+                return Response(LARGE)
+        size = len(await given.body())
+        if given.url.path == "/held":
+            await self._hold(receive)
+        return PlainTextResponse(f"{given.url.path} {size}")
+
+    async def _hold(self, receive: Receive) -> None:
+        event = asyncio.Event()
+        leaving: asyncio.Task[Message] = asyncio.ensure_future(receive())
+        released = asyncio.ensure_future(event.wait())
+        self._held.append(event)
+        await asyncio.wait({leaving, released}, return_when=asyncio.FIRST_COMPLETED)
+        if leaving.done():
+            assert leaving.result()["type"] == "http.disconnect"
+            self._held.remove(event)
+            self.departed += 1
+        leaving.cancel()
+        released.cancel()
+
+    @contextmanager
+    def running(self, config: uvicorn.Config) -> Iterator[None]:
+        """In a thread."""
+        self._server = uvicorn.Server(config)
+        self._thread = Thread(target=self._server.run)
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.005)
+        try:
+            yield
+        finally:
+            self._server.force_exit = True
+            self.end()
+
+    def end(self) -> None:
+        """Once all is answered, which takes no time if nothing is asked."""
+        self._server.should_exit = True
+        self._thread.join(PATIENCE_S)
+        assert not self._thread.is_alive()
 
 
 @contextmanager
-def serving(max_connections: int = 1000) -> Iterator[int]:
-    """The port of a server in a thread."""
-    config = uvicorn.Config(
-        answer, port=0, loop="uvloop", lifespan="off", log_config=None,
-        http=protocol_with(HEADER_TIMEOUT_S, max_connections), timeout_graceful_shutdown=1,
-    )  # fmt: skip
-    config.timeout_keep_alive = KEEP_ALIVE_S  # type: ignore[assignment]  # whole seconds would take too long here
-    server = uvicorn.Server(config)
-    thread = Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.005)
-    try:
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.force_exit = server.should_exit = True
-        thread.join()
+def serving(
+    *, header_timeout_s: float = LONG_S, keep_alive_s: float = LONG_S, max_connections: int = 1000
+) -> Iterator[Tiny]:
+    """A server in a thread."""
+    tiny = Tiny()
+    http = protocol_with(header_timeout_s, max_connections, LARGEST_BODY, tiny.keep_refusal)
+    config = uvicorn.Config(tiny, port=0, loop="uvloop", lifespan="off", log_config=None, http=http, ws=LiveProtocol)
+    config.timeout_keep_alive = keep_alive_s  # type: ignore[assignment]  # whole seconds would take too long here
+    with tiny.running(config):
+        yield tiny

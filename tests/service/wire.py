@@ -106,7 +106,7 @@ def flood(line: Wire, parts: Iterator[bytes]) -> int:
     return sent
 
 
-def wait_for(reached: Callable[[], bool], seconds: float = 10) -> None:
+def wait_for(reached: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
     """Look again and again."""
     stop = time.monotonic() + seconds
     while not reached():

@@ -73,7 +73,7 @@ def test_what_the_engine_cannot_answer_is_told_and_the_stream_goes_on(monkeypatc
             await talk.begin()
             talk.sound(POISON)
             problem = await talk.next()
-            assert (problem["type"], problem["code"], problem["request_id"]) == ("problem", "internal", "abc")
+            assert (problem["type"], problem["code"], problem["request_id"]) == ("problem", "unavailable", "abc")
             assert problem["end_s"] == 0.1
             talk.sound(2)
             answer = await talk.next()

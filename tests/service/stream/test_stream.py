@@ -2,7 +2,6 @@
 
 import io
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,8 @@ import soundfile
 from contract.audio import Waveform, decode
 from tests.service.process import Process
 from tests.service.stream.sound import f32, s16
-from tests.service.stream.wires import PATIENCE_S, begin, dial, rest, said
+from tests.service.stream.wires import begin, dial, rest, said
+from tests.service.wire import wait_for
 
 RATE = 32_000
 """What the model hears."""
@@ -182,7 +182,7 @@ def test_streams_and_requests_are_answered_side_by_side(server: Process, rooster
         other.send(s16(decode(rooster, RATE)[:RATE]))
         assert server.classify(rooster).status_code == 200
         assert {said(one)["end_s"], said(other)["end_s"]} == {1.0}
-        assert "earshot_streams 2.0" in server.client.get("/metrics").text
+        wait_for(lambda: "earshot_streams 2.0" in server.client.get("/metrics").text)
 
 
 def test_whoever_hangs_up_leaves_nothing_behind(server: Process) -> None:
@@ -191,8 +191,5 @@ def test_whoever_hangs_up_leaves_nothing_behind(server: Process) -> None:
             begin(socket)
             socket.send(bytes(2 * RATE))
             socket.close()
-    stop = time.monotonic() + PATIENCE_S
-    while "earshot_streams 0.0" not in server.client.get("/metrics").text:
-        assert time.monotonic() < stop
-        time.sleep(0.02)
+    wait_for(lambda: "earshot_streams 0.0" in server.client.get("/metrics").text)
     assert "Traceback" not in server.log

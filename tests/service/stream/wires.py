@@ -7,18 +7,18 @@ from websockets import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from tests.service.process import Process
+from tests.service.wire import request
 
 OPENING = {"format": "s16le", "sample_rate": 32_000, "smoothing": 0}
 PATIENCE_S = 20.0
 ABNORMAL = 1006
 
-HANDSHAKE = {
+_HANDSHAKE = {
     "upgrade": "websocket",
     "connection": "Upgrade",
-    "sec_websocket_version": 13,
+    "sec_websocket_version": "13",
     "sec_websocket_key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
-"""Headers for whoever sends them by hand."""
 
 
 def dial(server: Process, **options: Any) -> ClientConnection:  # noqa: ANN401
@@ -31,6 +31,11 @@ def begin(socket: ClientConnection, **fields: object) -> dict[str, Any]:
     """Open the stream; what the service says first."""
     socket.send(json.dumps(OPENING | fields))
     return said(socket)
+
+
+def handshake(target: str = "/v1/stream", **headers: Any) -> bytes:  # noqa: ANN401
+    """The request for a socket, for whoever sends it by hand."""
+    return request(target, **(_HANDSHAKE | headers))
 
 
 def said(socket: ClientConnection) -> dict[str, Any]:
