@@ -76,7 +76,6 @@ class Protocol(UpgradingProtocol, PatientProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody is left to answer."""
-        self.pipeline.clear()
         if self._running is not None:  # uvicorn tells only the newest, which may wait behind it
             _let_go(self._running)
         super().connection_lost(exc)

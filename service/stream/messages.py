@@ -11,7 +11,7 @@ While the engine is behind, hops are skipped and the newest counts (`skipped` sa
 asked the service to wait: then it reads no further until the engine has come to each. A hop that cannot be answered,
 as under overload, is told as a `Trouble` with `end_s`, and the stream goes on. A `Trouble` without `end_s` ends it.
 
-How a stream is closed: 1000 as asked; 1001 nothing came for too long; 1003 the opening is not text; 1007 a text is not
+How a stream is closed: 1000 as asked; 1001 nothing came for too long; 1003 the opening is not text; 1007 a text is no
 UTF-8; 1008 a message is not understood or holds no sound; 1009 a message is too large, or in too many parts; 1011 a
 fault here; 1012 the service shuts down, or now serves a model that hears otherwise: connect again; 1013 there is no
 engine at the moment.

@@ -220,11 +220,29 @@ def test_nothing_of_all_this_is_an_error_in_the_log(tiny: Tiny, caplog: pytest.L
     assert not caplog.records
 
 
-def test_whoever_only_lingers_does_not_keep_the_service_from_its_end() -> None:
-    with serving() as tiny, wire(tiny.port) as refused, wire(tiny.port) as early:
-        refused.send(b"\x00")
-        assert refused.answer().status == 400
-        early.send(post(b"", "/early", content_length=9))
-        assert early.answer().status == 413
+BROKEN = {
+    "head": b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+    "body": post(b"", content_length=None, transfer_encoding="chunked") + b"zz\r\n",
+    "unwanted body": post(b"", "/early", content_length=9),
+    "body of a last request": post(b"", "/closing", content_length=9),
+}
+
+
+@pytest.mark.parametrize("sent", BROKEN.values(), ids=BROKEN.keys())
+def test_whoever_only_lingers_does_not_keep_the_service_from_its_end(sent: bytes) -> None:
+    with serving() as tiny, wire(tiny.port) as line:
+        line.send(sent)
+        assert line.answer().status >= 400
         tiny.end()
-        assert (refused.rest(), early.rest()) == (b"", b"")
+        assert line.rest() == b""
+
+
+def test_whoever_is_answered_at_the_end_does_not_linger() -> None:
+    with serving() as tiny, wire(tiny.port) as line:
+        line.send(request("/held"), BROKEN["head"])
+        wait_for(lambda: bool(tiny.refusals))
+        tiny.stop()
+        wait_for(lambda: not tiny.listens())
+        tiny.release()
+        assert line.answer().body == b"/held 0"
+        tiny.end()

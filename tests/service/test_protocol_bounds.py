@@ -90,6 +90,16 @@ def test_a_head_that_is_not_read_is_not_late() -> None:
         assert [line.answer().body for _ in range(2)] == [b"/held 0", b"/b 100000"]
 
 
+def test_a_head_that_is_refused_is_not_late_besides() -> None:
+    with serving(header_timeout_s=SOON_S) as tiny, wire(tiny.port) as line:
+        line.send(request("/held"), b"GET / HTTP/1.1\r\nno colon\r\n\r\n")
+        wait_for(lambda: bool(tiny.refusals))
+        time.sleep(2 * SOON_S)
+        tiny.release()
+        assert line.answer().body == b"/held 0"
+        assert tiny.refusals == [("invalid_request", 400)]
+
+
 def test_whoever_says_nothing_is_not_kept() -> None:
     with serving(keep_alive_s=SOON_S) as tiny, wire(tiny.port) as line:
         assert line.rest() == b""

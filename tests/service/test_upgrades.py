@@ -1,8 +1,10 @@
 """Whoever offers another protocol gets an answer: a WebSocket, or the one that the request would have had without."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
+from websockets.frames import Frame, Opcode
 
 from tests.service.stream.wires import handshake
 from tests.service.tiny import Tiny, serving
@@ -48,13 +50,20 @@ def test_a_body_in_chunks_behind_an_offer_is_read(line: Wire) -> None:
     assert line.answer().body == b"/a 5"
 
 
+@pytest.mark.parametrize(
+    ("offer", "version"),
+    [(CLOSING, b"1.1"), (CLOSING, b"1.0"), (OFFERS["h2c"], b"1.0")],
+    ids=["1.1", "1.0", "no 1.1"],
+)
 @pytest.mark.parametrize("plain", [request("/a"), post(b"abc", "/a")], ids=["GET", "POST"])
-@pytest.mark.parametrize("version", [b"HTTP/1.1", b"HTTP/1.0"])
-def test_an_offer_to_upgrade_or_close_is_answered_and_closed(line: Wire, plain: bytes, version: bytes) -> None:
-    line.send(offering(CLOSING, plain).replace(b"HTTP/1.1", version))
+def test_a_last_request_with_an_offer_is_answered_and_the_connection_closed(
+    tiny: Tiny, line: Wire, offer: bytes, version: bytes, plain: bytes
+) -> None:
+    line.send(offering(offer, plain).replace(b"HTTP/1.1", b"HTTP/" + version), request("/b"))
     answer = line.answer()
     assert (answer.body[:2], answer.headers["connection"]) == (b"/a", "close")
     assert line.rest() == b""
+    assert not tiny.refusals
 
 
 def test_a_websocket_begins(line: Wire) -> None:
@@ -62,6 +71,16 @@ def test_a_websocket_begins(line: Wire) -> None:
     assert line.answer().body == b"/a 0"
     line.send(handshake("/x"))
     assert line.answer().status == 101
+
+
+def test_a_websocket_lives_longer_than_a_head() -> None:
+    with serving(header_timeout_s=0.3) as tiny, wire(tiny.port) as line:
+        line.send(handshake("/x"))
+        assert line.answer().status == 101
+        time.sleep(0.6)
+        line.send(Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=True))
+        assert line.rest() == Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=False)
+        assert not tiny.refusals
 
 
 def test_a_websocket_that_would_begin_before_an_earlier_answer_is_none(tiny: Tiny, line: Wire) -> None:
@@ -104,10 +123,10 @@ def test_every_head_that_would_begin_a_websocket_is_answered(line: Wire, head: b
     assert line.answer().status == status
 
 
-@pytest.mark.parametrize("offer", [OFFERS["h2c"], handshake()], ids=["h2c", "websocket"])
-def test_a_head_with_an_offer_has_no_more_time_than_others(offer: bytes) -> None:
+@pytest.mark.parametrize("head", [offering(OFFERS["h2c"], request()), handshake()], ids=["h2c", "websocket"])
+def test_a_head_with_an_offer_has_no_more_time_than_others(head: bytes) -> None:
     with serving(header_timeout_s=0.3) as tiny, wire(tiny.port) as line:
-        line.send(offering(offer, request("/a"))[:-2] if b"GET" not in offer else offer[:-2])
+        line.send(head.removesuffix(b"\r\n"))
         assert line.answer().status == 408
 
 

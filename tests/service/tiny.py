@@ -60,11 +60,12 @@ class Tiny:
         self.refusals.append((code, status))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; a WebSocket is only greeted."""
+        """Answer one request; a WebSocket is only kept."""
         self._loop = asyncio.get_running_loop()
         if scope["type"] == "websocket":
             await send({"type": "websocket.accept"})
-            await send({"type": "websocket.close"})
+            while (await receive())["type"] != "websocket.disconnect":
+                pass
             return
         with suppress(ClientDisconnect):
             response = await self._response(Request(scope, receive), receive)
@@ -110,9 +111,17 @@ class Tiny:
             self._server.force_exit = True
             self.end()
 
-    def end(self) -> None:
-        """Once all is answered, which takes no time if nothing is asked."""
+    def stop(self) -> None:
+        """Take no more connections, and end once those that there are have what they wait for."""
         self._server.should_exit = True
+
+    def listens(self) -> bool:
+        """It has not begun to end."""
+        return any(each.is_serving() for each in self._server.servers)
+
+    def end(self) -> None:
+        """Stop, and be gone: nobody is left to wait for."""
+        self.stop()
         self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
 
