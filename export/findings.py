@@ -21,6 +21,7 @@ from contract.manifest import (
     Speed,
     Summary,
 )
+from contract.provenance import source_commit
 from contract.reference import EmbeddingStatistics, Histogram, Reference
 from export import calibration
 from export.calibration import Calibration as Calibrated
@@ -29,7 +30,6 @@ from export.evidence import Witness
 from export.pruning import unpruned
 from export.testimony import Testimony, Verdict
 from training.checkpoint import operations
-from training.provenance import source_commit
 
 
 @dataclass(frozen=True)

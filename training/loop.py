@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 
 from contract.errors import EarshotError
+from contract.provenance import source_commit
 from training.average import MovingAverage
 from training.checkpoint import (
     MODEL_FILE,
@@ -38,7 +39,6 @@ from training.model import Classifier
 from training.observers import Look, Observer, StepReport
 from training.pipeline import Batch, Draw, Pipeline, as_waves, seed_for
 from training.precision import autocast, repeatable, resolve_precision
-from training.provenance import source_commit
 from training.recipe import Recipe
 
 PREDICTIONS_FILE = "predictions.parquet"

@@ -1,22 +1,8 @@
-"""Where a figure comes from: the commit of the source, and the machine that measured."""
-
-import platform
-import subprocess
-from pathlib import Path
+"""What measured a figure, as PyTorch sees it."""
 
 import torch
 
-_GIT_SECONDS = 10  # a checkout on a dead network drive must not hang a training run
-
-
-def source_commit() -> str:
-    """Commit of the source that runs, with + where files differ from it; 'unknown' outside a checkout."""
-    try:
-        commit = _git("rev-parse", "--short=12", "HEAD")
-        changed = _git("status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return commit + ("+" if changed else "")
+from contract.provenance import processor
 
 
 def machine(device: torch.device) -> str:
@@ -24,19 +10,4 @@ def machine(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name()
     threads = torch.get_num_threads()
-    return f"{_processor()}, {threads} thread{'s' if threads > 1 else ''}"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-def _git(*words: str) -> str:
-    command = ["git", "-C", str(Path(__file__).parent), *words]
-    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_GIT_SECONDS)  # noqa: S603 (fixed words)
-    return result.stdout.strip()
+    return f"{processor()}, {threads} thread{'s' if threads > 1 else ''}"

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from rich.table import Table
 
+from contract.provenance import source_commit
 from export.gpu.measure import BATCHES, INPUTS, Column, Timing, input_name
 from training.console import console, note
-from training.provenance import machine, source_commit
+from training.provenance import machine
 
 _PACKAGES = ("torch", "onnxruntime-gpu", "onnxruntime", "tensorrt", "tensorrt-cu13", "tensorrt-rtx", "numpy")
 _NVIDIA_SMI_SECONDS = 10
