@@ -1,5 +1,6 @@
 """The door, around all routes: request id, key, counting, and a problem for whatever goes wrong inside."""
 
+import asyncio
 import logging
 import os
 import re
@@ -53,6 +54,9 @@ class Front:
         except (ClientGone, ClientDisconnect):
             trace.status, trace.code = CLIENT_GONE, "departed"
             self._service.metrics.departed()
+        except asyncio.CancelledError:  # at the end of the process, which tells the client so
+            trace.status, trace.code = 503, "draining"
+            raise
         finally:
             self._service.in_flight -= 1
             trace.route = getattr(scope.get("route"), "path", NO_ROUTE)
