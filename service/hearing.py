@@ -12,6 +12,7 @@ from service.batcher import Overloaded
 from service.cores import cores
 from service.engines.base import Wave
 from service.line import LineClosed
+from service.priority import compute_later
 from service.waiting import in_time
 
 QUICK_BYTES = 2**20
@@ -43,7 +44,7 @@ class Hearing:
         self._limits = limits
         self._most_waiting = most_waiting
         self._threads = cores()
-        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="decode")
+        self._pool = ThreadPoolExecutor(self._threads, "decode", initializer=compute_later)
         self._pending_bytes = 0
         self._seconds_per_byte = 0.0
         self.pending = 0

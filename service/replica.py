@@ -18,6 +18,7 @@ from service.cost import Cost
 from service.engines.base import Engine
 from service.jobs import EngineFailure, Ticket
 from service.line import Line
+from service.priority import compute_later
 
 LONGEST_PAUSE_S = 30.0
 """Between two attempts to get a new engine."""
@@ -102,6 +103,7 @@ class Replica(Thread):
 
     def run(self) -> None:
         """Serve until the line is closed and the last job has ended, with a new engine whenever one has died."""
+        compute_later()
         while not self._retired.is_set() and self._turn():
             pass
         self._close()
