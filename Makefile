@@ -10,7 +10,7 @@ RECIPE ?= esc50-resnet
 FOLD   ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve setup test test-dataset gpu-check lint format train tensorboard constraints docker-cpu docker-gpu compose clean
+.PHONY: help serve setup test test-dataset bench gpu-check lint format train tensorboard constraints docker-cpu docker-gpu compose clean
 
 help:  ## list what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
@@ -39,6 +39,9 @@ test: setup  ## lint, types and every test that needs no data set and no GPU
 
 test-dataset: setup  ## the tests that want the whole ESC-50: make test-dataset DATA=path
 	EARSHOT_DATA=$(DATA) $(RUN)/pytest -q -m dataset
+
+bench: setup  ## the service under load, beside the bare engine: five minutes
+	$(RUN)/earshot bench service $(FLAGS)
 
 gpu-check: setup  ## every engine that a GPU runs the model with: equal? how fast? skipped where there is none
 	$(RUN)/python -m export.gpu.check $(if $(OUT),--out $(OUT))
