@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,12 @@ def test_raw_sound_is_heard_from_a_pipe(server: Process, rooster: bytes) -> None
 
 def test_a_file_is_played_in_real_time(server: Process) -> None:
     start = time.monotonic()
-    with subprocess.Popen(words(server, str(ROOSTER), "--hop", "0.5"), stdout=subprocess.PIPE, text=True) as playing:
+    with subprocess.Popen(
+        words(server, str(ROOSTER), "--hop", "0.5"),
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  (whoever runs the tests may ignore it)
+    ) as playing:
         assert playing.stdout
         for end in ("0.5", "1.0", "1.5"):
             assert playing.stdout.readline().split()[0] == end
