@@ -8,16 +8,13 @@ all modules again and again, tens of milliseconds each time, in which nothing is
 import ctypes
 import gc
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 KEPT_BYTES = 32 * 2**20
 """Free memory that stays with the process: what a few dozen clips take at a time."""
 
 LARGE_BYTES = 4 * 2**20
 """Blocks from here on, such as minutes of sound, go back to the system at once."""
-
-ARENAS = 2
-"""One for the thread that talks, one for those that compute: with its own, each would keep what it once needed."""
 
 
 def keep_memory() -> None:
@@ -26,7 +23,6 @@ def keep_memory() -> None:
     if mallopt is not None:
         mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
         mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
-        mallopt(_M_ARENA_MAX, ARENAS)
 
 
 def settle_garbage() -> None:
