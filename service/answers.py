@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from service.hearing import Sound
 from service.judge import Row, Verdict
 from service.model import ServedModel
-from service.schemas import AudioFacts, Classification, ModelUsed, Novelty, Prediction, Stretch, Timings
+from service.schemas import AudioFacts, Classification, Novelty, Prediction, Stretch, Timings
 from service.serving import Serving
 from service.trace import Trace, milliseconds
 from service.windows import Window
@@ -44,7 +44,7 @@ def classification(
             windows=len(windows),
         ),
         timings=timings(trace),
-        model=model_used(serving),
+        model=serving.used,
         request_id=trace.request_id,
     )
 
@@ -55,14 +55,6 @@ def predictions(model: ServedModel, verdict: Verdict) -> list[Prediction]:
         Prediction(label=model.labels[index], index=index, confidence=round(confidence, DIGITS))
         for index, confidence in verdict.best
     ]
-
-
-def model_used(serving: Serving) -> ModelUsed:
-    """What answers, named exactly."""
-    facts, model = serving.batcher.facts, serving.model
-    return ModelUsed(
-        name=model.name, version=model.version, sha256=facts.sha256, engine=facts.name, precision=facts.precision
-    )
 
 
 def timings(trace: Trace) -> Timings:

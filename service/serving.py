@@ -6,9 +6,9 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from contract.audio import Limits
@@ -27,6 +27,7 @@ from service.memory import settle_garbage
 from service.metrics import Metrics
 from service.model import ServedModel, from_bundle, from_onnx, read_labels
 from service.problems import ProblemError
+from service.schemas import ModelUsed
 from service.settings import Settings
 from service.waiting import announcer
 
@@ -57,7 +58,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Serving:
     """One model at work."""
 
@@ -66,8 +67,16 @@ class Serving:
     batcher: Batcher
     hearing: Hearing
     chosen_because: str
-    users: list[None] = field(default_factory=list)
-    """One entry for each request that holds on to it; a model that is replaced goes when the last one has."""
+    users: int = 0
+    """Requests that hold on to it; a model that is replaced goes when the last one has."""
+
+    @cached_property
+    def used(self) -> ModelUsed:
+        """What answers, named exactly."""
+        facts, model = self.batcher.facts, self.model
+        return ModelUsed(
+            name=model.name, version=model.version, sha256=facts.sha256, engine=facts.name, precision=facts.precision
+        )
 
     def admit(self, deadline: float) -> None:
         """Refuse, before anything of it is read, what could not be answered in time."""
@@ -111,6 +120,11 @@ class Service:
         """The model at work; a problem where there is none or no new work is taken."""
         if self.state is State.DRAINING:
             raise LineClosed("draining")
+        return self.at_work
+
+    @property
+    def at_work(self) -> Serving:
+        """The same for whoever only asks about it, which is answered to the end."""
         if self._serving is None:
             raise NoEngine(
                 "The model is still being loaded." if self.state is State.LOADING else "There is no model."
@@ -136,13 +150,13 @@ class Service:
     def using(self) -> Iterator[Serving]:
         """Hold on to the model at work, so that a reload does not take it away half-way."""
         serving = self.serving
-        serving.users.append(None)
+        serving.users += 1
         self.accepted += 1
         try:
             yield serving
         finally:
             self.accepted -= 1
-            serving.users.pop()
+            serving.users -= 1
 
     async def load(self) -> None:
         """Have the model ready; an error if it cannot be had."""

@@ -28,10 +28,7 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 )  # fmt: skip
 async def model(request: Request) -> ModelFacts:
     """Labels, what the model hears, where it stops being believed, which engine runs it and why that one."""
-    current = service_of(request).current
-    if current is None:
-        raise ProblemError("unavailable", "The model is still being loaded.", retry_after=1.0)
-    return model_facts(current)
+    return model_facts(service_of(request).at_work)
 
 
 def model_facts(serving: Serving) -> ModelFacts:

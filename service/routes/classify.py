@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from service.answers import Asked, classification, model_used
+from service.answers import Asked, classification
 from service.bodies import audio_in, kind_of_body, read_body
 from service.hearing import Sound
 from service.jobs import Job
@@ -58,7 +58,7 @@ async def classify(request: Request) -> Response:
     service, trace = service_of(request), trace_of(request)
     query = _query(request)
     with service.using() as serving:
-        trace.model = model_used(serving)
+        trace.model = serving.used
         asked = _asked(query, serving.model)
         deadline = service.deadline(query.timeout_ms)
         serving.admit(deadline)

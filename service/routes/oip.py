@@ -14,7 +14,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import Field, ValidationError
 from pydantic.json_schema import SkipJsonSchema
 
-from service.answers import model_used, timings
+from service.answers import timings
 from service.bodies import read_body
 from service.jobs import Job
 from service.model import ServedModel
@@ -159,7 +159,7 @@ async def infer(
     settings = service.settings
     with service.using() as serving:
         _check_path(request, serving.model)
-        trace.model = model_used(serving)
+        trace.model = serving.used
         latest = service.deadline(timeout_ms or settings.max_timeout_ms)
         serving.admit(latest)
         with service.uploads.holding() as held:
@@ -182,11 +182,9 @@ async def infer(
 
 def _asked_for(request: Request) -> Serving:
     """What the path names, which can only be the model at work."""
-    current = service_of(request).current
-    if current is None:
-        raise ProblemError("unavailable", "The model is still being loaded.", retry_after=1.0)
-    _check_path(request, current.model)
-    return current
+    serving = service_of(request).at_work
+    _check_path(request, serving.model)
+    return serving
 
 
 def _check_path(request: Request, model: ServedModel) -> None:
@@ -198,5 +196,5 @@ def _check_path(request: Request, model: ServedModel) -> None:
 
 
 def _facts(trace: Trace, serving: Serving) -> Facts:
-    used = model_used(serving)
+    used = serving.used
     return Facts(sha256=used["sha256"], engine=used["engine"], precision=used["precision"], **timings(trace))

@@ -3,7 +3,7 @@
 import json
 import time
 
-from service.answers import DIGITS, model_used, predictions
+from service.answers import DIGITS, predictions
 from service.jobs import Job
 from service.problems import ProblemError, problem_body
 from service.serving import Serving
@@ -23,7 +23,7 @@ def ready(serving: Serving, session: Session, request_id: str, idle_s: float) ->
     return Ready(
         type="ready",
         request_id=request_id,
-        model=model_used(serving),
+        model=serving.used,
         sample_rate=model.sample_rate,
         window_s=model.window_s,
         hop_s=session.hop_samples / model.sample_rate,
@@ -50,7 +50,7 @@ def heard(serving: Serving, smoothing: Smoothing, top_k: int, due: Due, job: Job
         queue_ms=milliseconds(job.queue_seconds),
         engine_ms=milliseconds(job.engine_seconds),
         batch_size=job.batch_size,
-        model=model_used(serving),
+        model=serving.used,
     )
 
 

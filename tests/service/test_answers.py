@@ -8,8 +8,9 @@ import pytest
 
 from contract.audio import AudioInfo
 from service.answers import Asked, classification
+from service.batcher import Batcher
 from service.engines.base import EngineFacts, Outputs
-from service.hearing import Sound
+from service.hearing import Hearing, Sound
 from service.judge import Judge, Row
 from service.model import ServedModel
 from service.schemas import Classification
@@ -39,9 +40,8 @@ def answer(served: ServedModel, rows: list[Row], asked: Asked = ALL, seconds: fl
     windows = windows_of(round(seconds * RATE), WINDOW, 250, RATE) if len(rows) > 1 else [Window(0, WINDOW)]
     sound = Sound(np.zeros(round(seconds * RATE), np.float32), AudioInfo("FLAC", "PCM_24", 48_000, 2, seconds))
     trace = Trace("id-1", decode_s=0.001, queue_s=0.0021234, engine_s=0.25, batch_size=3)
-    serving = cast(
-        "Serving", SimpleNamespace(model=served, judge=Judge(served), batcher=SimpleNamespace(facts=FACTS))
-    )
+    batcher, nothing = cast("Batcher", SimpleNamespace(facts=FACTS)), cast("Hearing", None)
+    serving = Serving(served, Judge(served), batcher, nothing, "")
     return classification(asked, serving, sound, windows, rows, trace)
 
 
