@@ -1,14 +1,13 @@
 """Keeps memory ready from one sound to the next, and the garbage collector away from what lives for ever.
 
-A clip's bytes and samples are large enough that glibc hands them back to the system each time, and every page of them
-is faulted in and zeroed again: 0.4 ms of a request's 0.9 where eight were in flight. And Python's collector looks at
-all modules again and again, tens of milliseconds each time, in which nothing is answered.
+A clip's bytes and samples are large enough that glibc hands them back to the system each time: 0.4 ms of a request's
+0.9 where eight were in flight. And Python's collector looks at all modules again and again, tens of milliseconds each
+time, in which nothing is answered.
 """
 
-import ctypes
 import gc
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+from contract.memory import keep_memory
 
 KEPT_BYTES = 32 * 2**20
 """Free memory that stays with the process: what a few dozen clips take at a time."""
@@ -17,12 +16,9 @@ LARGE_BYTES = 4 * 2**20
 """Blocks from here on, such as minutes of sound, go back to the system at once."""
 
 
-def keep_memory() -> None:
-    """Where the C library is another one, nothing happens."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
-        mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
+def keep_memory_of_clips() -> None:
+    """What a clip took stays ready for the next one."""
+    keep_memory(KEPT_BYTES, LARGE_BYTES)
 
 
 def settle_garbage() -> None:

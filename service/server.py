@@ -23,7 +23,7 @@ from service import logs
 from service.app import create_app
 from service.background import end_with_what_is_left
 from service.live_protocol import LiveProtocol
-from service.memory import keep_memory
+from service.memory import keep_memory_of_clips
 from service.problems import ProblemError
 from service.protocol import protocol_with
 from service.serving import Service, State
@@ -46,7 +46,7 @@ def serve(settings: Settings) -> None:
     for name in unknown_variables(os.environ):
         _log.warning("%s is set, but is no setting of the service", name)
     sys.setswitchinterval(SWITCH_S)
-    keep_memory()
+    keep_memory_of_clips()
     _allow_many_files()
     if settings.model is None:
         read_manifest(find_bundle(settings.bundle))  # a wrong name is said before anything else

@@ -54,6 +54,8 @@ class ModelFacts(BaseModel):
     """Source commit, with + where files were changed."""
     metrics: dict[str, float] = {}
     """Measured on the folds held out, by the weights of the last epoch."""
+    minutes: float = 0
+    """That the run took, pauses left out; 0 = from before this was kept."""
 
 
 class RunProgress(BaseModel):
@@ -68,6 +70,8 @@ class RunProgress(BaseModel):
     """What `auto` meant where the run began."""
     best_loss: float | None = None
     looks_since_best: int = 0
+    seconds: float = 0
+    """Spent so far."""
 
 
 @dataclass(frozen=True)

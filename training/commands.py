@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contract.errors import EarshotError
+from contract.memory import keep_memory
 from training.data.commands import CacheOption, DataOption, data_commands
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from training.recipe import Recipe
 
 _DEFAULT_RECIPE = "esc50-resnet"
+_KEPT_BYTES = 4 * 2**30  # a step of 32 clips frees less than 1 GB
 EXIT_INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 
 RecipeArgument = Annotated[str, typer.Argument(help="A recipe's name (see `earshot recipes`) or .toml file.")]
@@ -61,9 +63,8 @@ def train(
     Ctrl-C saves the run; `earshot train --resume --out RUN` goes on with it.
     """
     from training.loop import Run
-    from training.precision import device_named
 
-    where = device_named(device)
+    where = _learning_device(device)
     if resume:
         if recipe or overrides or all_folds or fold is not None or validation_fold is not None:
             raise EarshotError("--resume goes on with the recipe and folds of the run: give it --out and --data only")
@@ -97,7 +98,6 @@ def crossval(
     """
     from training.console import ConsoleObserver
     from training.crossval import cross_validate
-    from training.precision import device_named
     from training.tables import show_crossval
     from training.tensorboard import TensorBoardObserver
 
@@ -112,7 +112,7 @@ def crossval(
             sounds,
             numbers,
             out,
-            device_named(device),
+            _learning_device(device),
             lambda fold, folder: (ConsoleObserver(f"fold {fold}"), TensorBoardObserver(folder)),
             stop,
         )
@@ -190,13 +190,12 @@ def throughput(
     device: DeviceOption = None,
 ) -> None:
     """Measure clips/s of the input pipeline alone, and of training."""
-    from training.precision import device_named
     from training.tables import show_throughput
     from training.throughput import measure
 
     chosen = _recipe(recipe, overrides)
     material = _sounds(data, chosen, cache).split(frozenset())
-    where = device_named(device)
+    where = _learning_device(device)
     show_throughput(measure(chosen, material, where, rounds), where)
 
 
@@ -211,6 +210,16 @@ def _resumed(out: Path, data: Path, cache: Path | None, device: "torch.device") 
     sounds = _sounds(data, facts.recipe, cache)
     material = sounds.split(frozenset(facts.held_out_folds), frozenset(facts.validation_folds))
     return Run(facts.recipe, material, out, device, state)
+
+
+def _learning_device(name: str | None) -> "torch.device":
+    """Where to train. On a CPU each step frees what the next one wants again: kept, it takes a sixth less time."""
+    from training.precision import device_named
+
+    where = device_named(name)
+    if where.type == "cpu":
+        keep_memory(_KEPT_BYTES)
+    return where
 
 
 def _make_folder(out: Path) -> None:

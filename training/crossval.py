@@ -129,6 +129,7 @@ def _report(result: CrossValidation, sounds: Sounds, device: torch.device) -> di
         "commits": sorted({fold.facts.commit for fold in result.folds}),
         "machine": machine(device),
         "seed": result.recipe.loop.seed,
+        "minutes": {str(fold.fold): fold.facts.minutes for fold in result.folds},
         "accuracy": {str(fold): accuracy for fold, accuracy in result.accuracy.items()},
         "mean": result.mean,
         "deviation": result.deviation,

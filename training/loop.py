@@ -6,6 +6,7 @@ event files of TensorBoard. What is shown on the way is the business of the obse
 """
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -75,7 +76,7 @@ class Run:
         asked = state.progress.precision if state else recipe.loop.precision
         self.precision = resolve_precision(asked, device)
         self.pipeline = Pipeline(material.train, recipe, device)
-        self.total_steps = self.pipeline.steps_per_epoch * recipe.loop.epochs
+        self.total_steps = self.pipeline.total_steps
         torch.manual_seed(seed_for(recipe.loop.seed, Draw.WEIGHTS))
         self.model = build_classifier(recipe, len(material.dataset.labels))
         if start is not None:
@@ -88,6 +89,7 @@ class Run:
         self.step = 0
         self.best_loss: float | None = None
         self.looks_since_best = 0
+        self._started = time.perf_counter()
         if state is None and start is None:
             self._fit_normalisation()
         self.average = MovingAverage(self.model, recipe.optimiser.ema_decay)
@@ -116,6 +118,7 @@ class Run:
                 precision=self.precision,
                 best_loss=self.best_loss,
                 looks_since_best=self.looks_since_best,
+                seconds=self.seconds,
             ),
             facts=self._facts({}),
         )
@@ -135,6 +138,11 @@ class Run:
             if stop():
                 self.save()
                 raise Interrupted
+
+    @property
+    def seconds(self) -> float:
+        """Spent on this run, before it was resumed and since."""
+        return time.perf_counter() - self._started
 
     @property
     def out_of_patience(self) -> bool:
@@ -218,6 +226,7 @@ class Run:
             epochs=self.step / self.pipeline.steps_per_epoch,
             commit=self.commit,
             metrics=metrics,
+            minutes=round(self.seconds / 60, 1),
         )
 
     @torch.no_grad()
@@ -242,6 +251,7 @@ class Run:
         self.scheduler.load_state_dict({"last_epoch": progress.scheduled, "_step_count": progress.scheduled + 1})
         self.step, self.commit = progress.step, state.facts.commit
         self.best_loss, self.looks_since_best = progress.best_loss, progress.looks_since_best
+        self._started -= progress.seconds
 
 
 @torch.no_grad()

@@ -30,6 +30,7 @@ class Draw(IntEnum):
     AUGMENT = 1
     NETWORK = 2
     WEIGHTS = 3
+    PIECE = 4
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,14 @@ class Pipeline:
         self._windows, self._recipe, self._device = windows, recipe, device
         self.batch_size = min(recipe.loop.batch_size, len(windows))
         self.steps_per_epoch = len(windows) // self.batch_size
+        self.total_steps = self.steps_per_epoch * recipe.loop.epochs
 
     def batch(self, step: int) -> Batch:
         """The batch of this step; always the same."""
         recipe = self._recipe
         chosen = self._chosen(*divmod(step, self.steps_per_epoch))
         rng = torch.Generator(self._device).manual_seed(seed_for(recipe.loop.seed, Draw.AUGMENT, step))
-        waves = as_waves(self._windows.samples[self._windows.windows[chosen]], self._device)
+        waves = as_waves(self._pieces(chosen, step), self._device)
         waves = recipe.wave_augment(waves, recipe.audio.sample_rate, rng)
         mix = recipe.mixing.draw(len(chosen), rng)
         labels = torch.from_numpy(self._windows.labels[chosen]).to(self._device)
@@ -83,6 +85,23 @@ class Pipeline:
         order = np.random.default_rng(seed_for(self._recipe.loop.seed, Draw.ORDER, epoch))
         shuffled = order.permutation(len(self._windows))
         return shuffled[position * self.batch_size :][: self.batch_size]
+
+    def _pieces(self, chosen: NDArray[np.int64], step: int) -> NDArray[np.int16]:
+        """Whole windows, or a piece of each that is as long as the recipe says of this part of the run."""
+        samples, rows = self._windows.samples, self._windows.windows[chosen]
+        length = self._piece_samples(step)
+        whole = self._recipe.audio.window_samples
+        if length == whole:
+            return samples[rows]
+        draw = np.random.default_rng(seed_for(self._recipe.loop.seed, Draw.PIECE, step))
+        starts = draw.integers(whole, size=len(rows))
+        return np.stack([_around(samples[row], start, length) for row, start in zip(rows, starts, strict=True)])
+
+    def _piece_samples(self, step: int) -> int:
+        for piece in self._recipe.loop.pieces:
+            if step < piece.until * self.total_steps:
+                return round(piece.seconds * self._recipe.audio.sample_rate)
+        return self._recipe.audio.window_samples
 
     def batches(self, first: int, last: int) -> Generator[Batch]:
         """Batches of the steps first … last − 1.
@@ -109,3 +128,8 @@ class Pipeline:
             finally:
                 for future in waiting:
                     future.cancel()
+
+
+def _around(window: NDArray[np.int16], start: int, length: int) -> NDArray[np.int16]:
+    """A piece of a window; where the window ends it runs on at the beginning."""
+    return np.concatenate([window[start : start + length], window[: max(0, start + length - len(window))]])

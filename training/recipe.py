@@ -8,8 +8,9 @@ import re
 import tomllib
 from collections.abc import Iterator
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -76,6 +77,15 @@ class OptimiserConfig(_Section):
     """How slowly the average of the weights forgets; 0 = the weights of the last step."""
 
 
+class Piece(NamedTuple):
+    """A part of the run that learns from pieces of the windows: they cost less, and say nearly as much."""
+
+    until: Annotated[float, Field(gt=0, lt=1)]
+    """The share of all steps at which the part ends."""
+    seconds: Annotated[float, Field(gt=0)]
+    """Length of a piece. It begins anywhere in its window; where the window ends, it runs on at the beginning."""
+
+
 class LoopConfig(_Section):
     """How long and on what the loop runs."""
 
@@ -83,6 +93,8 @@ class LoopConfig(_Section):
     """How often every window is seen."""
     batch_size: int = Field(default=32, ge=2)
     """Windows that are learned from at once."""
+    pieces: tuple[Piece, ...] = ()
+    """[until, seconds]: pieces of the windows up to this share of the steps; the last steps see whole windows."""
     seed: int = Field(default=0, ge=0)
     """Decides every random draw of the run."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
@@ -125,6 +137,15 @@ class Recipe(_Section):
             )
         if self.audio.window_samples < self.front_end.n_fft:
             raise ValueError("audio.seconds is shorter than one frame of front_end.n_fft samples")
+        ends = [piece.until for piece in self.loop.pieces]
+        if any(later <= end for end, later in pairwise(ends)):
+            raise ValueError(f"loop.pieces: each must end later than the one before, not at {ends}")
+        for piece in self.loop.pieces:
+            if not self.front_end.n_fft / self.audio.sample_rate <= piece.seconds <= self.audio.seconds:
+                raise ValueError(
+                    f"loop.pieces: {piece.seconds:g} s is shorter than one frame of front_end.n_fft samples, "
+                    f"or longer than the window of {self.audio.seconds:g} s"
+                )
         return self
 
 

@@ -47,7 +47,7 @@ def test_the_report_says_where_its_figures_come_from(tiny: Recipe, sounds: Sound
     report = json.loads((tmp_path / REPORT_FILE).read_text())
     assert report["mean"] == result.mean
     assert report["deviation"] == result.deviation
-    assert {"commits", "machine", "seed", "recipe", "dataset"} <= report.keys()
+    assert {"commits", "machine", "minutes", "seed", "recipe", "dataset"} <= report.keys()
     assert {entry["label"] for entry in report["classes"]} == set(sounds.dataset.labels)
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,15 @@ def test_a_run_cut_off_and_resumed_is_equal_bit_for_bit(
     assert state.progress.step == stopped_after
     Run(state.facts.recipe, material, cut, CPU, state).train()
     assert same(final_weights(whole), final_weights(cut))
+
+
+def test_a_resumed_run_remembers_the_time_it_has_taken(tiny: Recipe, material: Material, tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        Run(tiny, material, tmp_path, CPU).train(stop=after(2))
+    state = load_state(tmp_path / STATE_FILE)
+    assert 0 < state.progress.seconds < 60
+    hour_later = replace(state, progress=state.progress.model_copy(update={"seconds": 3600}))
+    assert 60 <= Run(tiny, material, tmp_path, CPU, hour_later).train().minutes < 61
 
 
 def test_the_same_seed_gives_the_same_model_and_another_does_not(

@@ -45,7 +45,12 @@ def changed(value: object) -> object:
 @pytest.mark.parametrize("name", flat_fields(load_recipe("esc50-resnet")))
 def test_every_field_can_be_overridden(name: str) -> None:
     before = flat_fields(load_recipe("esc50-resnet"))
-    special = {"labels": ["dog", "rain"], "model.inner": [[8, 16]] * 4, "wave_augment.reverb.impulses": "rooms"}
+    special = {
+        "labels": ["dog", "rain"],
+        "model.inner": [[8, 16]] * 4,
+        "wave_augment.reverb.impulses": "rooms",
+        "loop.pieces": [[0.3, 1.0], [0.6, 2.5]],
+    }
     wanted = special[name] if name in special else changed(before[name])
     assert wanted != before[name]
     after = flat_fields(load_recipe("esc50-resnet", [f"{name}={_as_toml(wanted)}"]))
@@ -61,6 +66,9 @@ def test_a_recipe_survives_json() -> None:
     ("override", "words"),
     [
         ("loop.epochs", "expected section.field=value"),
+        ("loop.pieces=[[0.5, 6.0]]", "loop.pieces: 6 s is .*longer than the window of 5 s"),
+        ("loop.pieces=[[0.5, 0.01]]", "loop.pieces: 0.01 s is shorter than one frame"),
+        ("loop.pieces=[[0.5, 2.0], [0.5, 3.0]]", "loop.pieces: each must end later than the one before"),
         ("loop.epochs=0", "loop.epochs: .*greater than or equal to 1"),
         ("loop.epoch=3", "loop.epoch: no such field; did you mean loop.epochs?"),
         ("=3", "no field is named"),
