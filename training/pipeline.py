@@ -18,6 +18,7 @@ from torch import Tensor
 from training.augment import Mix
 from training.data.cache import FULL_SCALE
 from training.material import WindowSet
+from training.pieces import piece_of
 from training.recipe import Recipe
 
 _AHEAD = 2  # batches kept ready: one being made while one waits
@@ -90,12 +91,11 @@ class Pipeline:
         """Whole windows, or a piece of each that is as long as the recipe says of this part of the run."""
         samples, rows = self._windows.samples, self._windows.windows[chosen]
         length = self._piece_samples(step)
-        whole = self._recipe.audio.window_samples
-        if length == whole:
+        if length == self._recipe.audio.window_samples:
             return samples[rows]
-        draw = np.random.default_rng(seed_for(self._recipe.loop.seed, Draw.PIECE, step))
-        starts = draw.integers(whole, size=len(rows))
-        return np.stack([_around(samples[row], start, length) for row, start in zip(rows, starts, strict=True)])
+        draws = self._recipe.loop.piece_draws
+        rng = np.random.default_rng(seed_for(self._recipe.loop.seed, Draw.PIECE, step))
+        return np.stack([piece_of(samples[row], length, draws, rng) for row in rows])
 
     def _piece_samples(self, step: int) -> int:
         for piece in self._recipe.loop.pieces:
@@ -128,8 +128,3 @@ class Pipeline:
             finally:
                 for future in waiting:
                     future.cancel()
-
-
-def _around(window: NDArray[np.int16], start: int, length: int) -> NDArray[np.int16]:
-    """A piece of a window; where the window ends it runs on at the beginning."""
-    return np.concatenate([window[start : start + length], window[: max(0, start + length - len(window))]])

@@ -95,6 +95,8 @@ class LoopConfig(_Section):
     """Windows that are learned from at once."""
     pieces: tuple[Piece, ...] = ()
     """[until, seconds]: pieces of the windows up to this share of the steps; the last steps see whole windows."""
+    piece_draws: int = Field(default=1, ge=1, le=16)
+    """Places drawn for each piece, the loudest of which is taken: silence teaches nothing."""
     seed: int = Field(default=0, ge=0)
     """Decides every random draw of the run."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"

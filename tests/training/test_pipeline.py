@@ -63,27 +63,6 @@ def test_the_run_begins_with_pieces_and_ends_with_whole_windows(material: Materi
     assert lengths == [1.0] * 4 + [2.5] * 4 + [5.0] * 8
 
 
-def test_a_piece_is_a_piece_of_its_window_turned_round(material: Material, tiny: Recipe) -> None:
-    pipeline = Pipeline(material.train, plain(tiny, pieces=[[0.9, 3.0]]), CPU)
-    windows = as_waves(material.train.samples[material.train.windows], CPU)
-    starts = set()
-    for batch in pipeline.batches(0, 4):
-        for piece, label in zip(batch.waves, batch.labels, strict=True):
-            turned = windows[torch.from_numpy(material.train.labels) == label].repeat(1, 2)
-            places = [find(piece, window) for window in turned]
-            assert any(places)
-            starts |= {places_of_one[0] for places_of_one in places if places_of_one}
-    assert len(starts) > 16  # of 32 windows
-    assert any(start + 3 * 16000 > 5 * 16000 for start in starts)
-
-
-def find(piece: torch.Tensor, wave: torch.Tensor) -> list[int]:
-    """Where in the wave the piece begins."""
-    first = piece.abs().argmax()
-    candidates = (wave[first : len(wave) - len(piece) + first + 1] == piece[first]).nonzero()[:, 0].tolist()
-    return [start for start in candidates if torch.equal(wave[start : start + len(piece)], piece)]
-
-
 def test_labels_go_with_their_sounds(material: Material, tiny: Recipe) -> None:
     batch = Pipeline(material.train, plain(tiny), CPU).batch(3)
     waves = as_waves(material.train.samples[material.train.windows], CPU)
