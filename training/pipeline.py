@@ -18,7 +18,7 @@ from torch import Tensor
 from training.augment import Mix
 from training.data.cache import FULL_SCALE
 from training.material import WindowSet
-from training.pieces import piece_of
+from training.pieces import Loudness, turned
 from training.recipe import Recipe
 
 _AHEAD = 2  # batches kept ready: one being made while one waits
@@ -69,6 +69,7 @@ class Pipeline:
         self.batch_size = min(recipe.loop.batch_size, len(windows))
         self.steps_per_epoch = len(windows) // self.batch_size
         self.total_steps = self.steps_per_epoch * recipe.loop.epochs
+        self._loudness = Loudness(windows.samples, windows.windows) if recipe.loop.pieces else None
 
     def batch(self, step: int) -> Batch:
         """The batch of this step; always the same."""
@@ -91,11 +92,14 @@ class Pipeline:
         """Whole windows, or a piece of each that is as long as the recipe says of this part of the run."""
         samples, rows = self._windows.samples, self._windows.windows[chosen]
         length = self._piece_samples(step)
-        if length == self._recipe.audio.window_samples:
+        if self._loudness is None or length == self._recipe.audio.window_samples:
             return samples[rows]
-        draws = self._recipe.loop.piece_draws
-        rng = np.random.default_rng(seed_for(self._recipe.loop.seed, Draw.PIECE, step))
-        return np.stack([piece_of(samples[row], length, draws, rng) for row in rows])
+        draw = np.random.default_rng(seed_for(self._recipe.loop.seed, Draw.PIECE, step))
+        starts = draw.integers(samples.shape[1], size=(len(rows), self._recipe.loop.piece_draws))
+        loudest = [
+            self._loudness.loudest(number, drawn, length) for number, drawn in zip(chosen, starts, strict=True)
+        ]
+        return np.stack([turned(samples[row], start, length) for row, start in zip(rows, loudest, strict=True)])
 
     def _piece_samples(self, step: int) -> int:
         for piece in self._recipe.loop.pieces:

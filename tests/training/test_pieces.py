@@ -1,46 +1,33 @@
-"""Pieces of windows: whole circles of samples, cut where it is loud."""
+"""Pieces of windows: turned round where the window ends, and found where it is loud."""
 
 import numpy as np
 import pytest
 
-from training.pieces import piece_of
+from training.pieces import Loudness, turned
 
 RATE = 16000
 
 
-@pytest.fixture
-def rng() -> np.random.Generator:
-    return np.random.default_rng(0)
-
-
-def test_a_piece_is_its_window_turned_round(rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("start", [0, 1, RATE // 2, RATE, 2 * RATE - 1])
+@pytest.mark.parametrize("length", [1, RATE // 2, 2 * RATE])
+def test_a_piece_is_its_window_turned_round(start: int, length: int) -> None:
     window = np.arange(-RATE, RATE, dtype=np.int16)
-    starts = set()
-    for _ in range(200):
-        piece = piece_of(window, RATE // 2, 1, rng)
-        start = int(piece[0]) + RATE
-        assert np.array_equal(piece, np.roll(window, -start)[: RATE // 2])
-        starts.add(start)
-    assert min(starts) < 2 * RATE * 0.1
-    assert max(starts) > 2 * RATE * 0.9  # runs on at the beginning
+    assert np.array_equal(turned(window, start, length), np.roll(window, -start)[:length])
 
 
-def test_a_piece_may_be_the_whole(rng: np.random.Generator) -> None:
-    window = rng.integers(-99, 99, RATE).astype(np.int16)
-    assert sorted(piece_of(window, RATE, 3, rng)) == sorted(window)
+def test_the_loudest_start_is_the_one_whose_piece_has_most_energy() -> None:
+    rng = np.random.default_rng(0)
+    windows = rng.integers(-3000, 3000, (3, 5 * RATE)).astype(np.int16)
+    windows *= np.linspace(0, 10, 5 * RATE).astype(np.int16)  # louder towards the end
+    loudness = Loudness(windows, np.array([2, 0]))
+    for number, window in enumerate(windows[[2, 0]]):
+        for length in (RATE // 10, RATE, 3 * RATE):
+            starts = rng.integers(5 * RATE, size=6)
+            energy = [np.square(turned(window, start, length).astype(np.float64)).sum() for start in starts]
+            assert loudness.loudest(number, starts, length) == starts[np.argmax(energy)]
 
 
-def test_of_several_draws_the_loudest_is_taken(rng: np.random.Generator) -> None:
-    window = rng.integers(-30, 30, 5 * RATE).astype(np.int16)
-    window[RATE : RATE + RATE // 4] *= 500
-    heard = {draws: np.mean([np.abs(piece_of(window, RATE, draws, rng)).max() > 999 for _ in range(400)])
-             for draws in (1, 2, 8)}  # fmt: skip
-    assert heard[1] == pytest.approx(0.25, abs=0.07)  # 1 s + 0.25 s of 5
-    assert heard[2] == pytest.approx(1 - 0.75**2, abs=0.07)
-    assert heard[8] == pytest.approx(1 - 0.75**8, abs=0.07)
-
-
-def test_full_scale_does_not_overflow(rng: np.random.Generator) -> None:
-    window = np.full(5 * RATE, -32768, np.int16)
-    window[: 4 * RATE] = 0
-    assert piece_of(window, RATE // 10, 16, rng).min() == -32768
+def test_full_scale_does_not_overflow() -> None:
+    window = np.full((1, 5 * RATE), -32768, np.int16)
+    window[:, : 4 * RATE] = 0
+    assert Loudness(window, np.array([0])).loudest(0, np.array([0, 4 * RATE, 2 * RATE]), RATE) == 4 * RATE

@@ -63,6 +63,14 @@ def test_the_run_begins_with_pieces_and_ends_with_whole_windows(material: Materi
     assert lengths == [1.0] * 4 + [2.5] * 4 + [5.0] * 8
 
 
+def test_pieces_are_cut_where_their_windows_are_loud(material: Material, tiny: Recipe) -> None:
+    def energy(draws: int) -> float:
+        pipeline = Pipeline(material.train, plain(tiny, pieces=[[0.9, 0.5]], piece_draws=draws), CPU)
+        return float(torch.cat([batch.waves for batch in pipeline.batches(0, 8)]).square().mean())
+
+    assert energy(1) < energy(4) < energy(16)
+
+
 def test_labels_go_with_their_sounds(material: Material, tiny: Recipe) -> None:
     batch = Pipeline(material.train, plain(tiny), CPU).batch(3)
     waves = as_waves(material.train.samples[material.train.windows], CPU)
