@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from training.recipe import Recipe
 
 _DEFAULT_RECIPE = "esc50-resnet"
+_CROSSVAL = Path(__file__).parent.parent / "benchmarks" / "results" / "crossval" / _DEFAULT_RECIPE
 _KEPT_BYTES = 4 * 2**30  # a step of 32 clips frees less than 1 GB
 EXIT_INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 
@@ -121,7 +122,13 @@ def crossval(
 
 def evaluate(
     *,
-    checkpoint: Annotated[Path, typer.Option(help="A model.safetensors, or the folder of a run or a bundle.")],
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="A model.safetensors, or the folder of a run or a bundle.",
+            show_default="the one that comes with Earshot and has not heard the fold",
+        ),
+    ] = None,
     data: DataOption,
     fold: Annotated[
         int | None,
@@ -138,7 +145,7 @@ def evaluate(
     from training.precision import device_named
     from training.tables import show_evaluation
 
-    path = model_file(checkpoint)
+    path = model_file(checkpoint) if checkpoint else _shipped_witness(fold)
     model, facts = load_model(path)
     folds = facts.held_out_folds if fold is None else (fold,)
     if not folds:
@@ -220,6 +227,15 @@ def _learning_device(name: str | None) -> "torch.device":
     if where.type == "cpu":
         keep_memory(_KEPT_BYTES)
     return where
+
+
+def _shipped_witness(fold: int | None) -> Path:
+    """A model of the shipped cross-validation; where no fold is named, whichever there is."""
+    there = sorted(_CROSSVAL.glob("fold*.safetensors" if fold is None else f"fold{fold}.safetensors"))
+    if not there:
+        words = "no model of a cross-validation" if fold is None else f"no model that has not heard fold {fold}"
+        raise EarshotError(f"{words} comes with Earshot: name one by --checkpoint")
+    return there[0]
 
 
 def _make_folder(out: Path) -> None:
