@@ -99,6 +99,7 @@ def crossval(
     """
     from training.console import ConsoleObserver
     from training.crossval import cross_validate
+    from training.crossval_report import write_report
     from training.tables import show_crossval
     from training.tensorboard import TensorBoardObserver
 
@@ -117,6 +118,7 @@ def crossval(
             lambda fold, folder: (ConsoleObserver(f"fold {fold}"), TensorBoardObserver(folder)),
             stop,
         )
+    write_report(result, out)
     show_crossval(result)
 
 

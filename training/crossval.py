@@ -3,15 +3,13 @@
 It can be stopped and started again: finished folds are kept, a fold that was cut off goes on where it stopped.
 """
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from contract.files import replacing
 from training.checkpoint import (
     MODEL_FILE,
     STATE_FILE,
@@ -23,14 +21,13 @@ from training.checkpoint import (
 )
 from training.data.dataset import DatasetError
 from training.data.splits import folds_of
-from training.evaluation import Predictions, class_reports, join, predict, save_predictions
+from training.evaluation import Predictions, join, predict, save_predictions
 from training.loop import PREDICTIONS_FILE, Run
 from training.material import Material, Sounds
 from training.observers import Observer
 from training.provenance import machine
 from training.recipe import Recipe
 
-REPORT_FILE = "report.json"
 _WAY_OUT = "give another --out, or remove it"
 
 
@@ -48,7 +45,9 @@ class CrossValidation:
     """The answers to every clip, each by the model that has not heard it."""
 
     recipe: Recipe
+    dataset: str
     labels: tuple[str, ...]
+    machine: str
     folds: tuple[FoldResult, ...]
 
     @property
@@ -81,7 +80,7 @@ def cross_validate(
     observers_of: Callable[[int, Path], Sequence[Observer]],
     stop: Callable[[], bool] = lambda: False,
 ) -> CrossValidation:
-    """Train and judge each fold (all by default); write `predictions.parquet` and `report.json` beside the runs."""
+    """Train and judge each fold (all by default); write `predictions.parquet` beside the runs."""
     all_folds = sorted(set(folds_of(sounds.dataset)))
     if unknown := set(folds or ()) - set(all_folds):
         raise DatasetError(f"{sounds.dataset.name} has no fold {min(unknown)}; it has {all_folds}")
@@ -93,10 +92,9 @@ def cross_validate(
             _run(recipe, material, place, device).train(observers_of(fold, place), stop)
         model, facts = load_model(place / MODEL_FILE)
         results.append(FoldResult(fold, facts, predict(model.to(device), material.held_out, device)))
-    result = CrossValidation(recipe, sounds.dataset.labels, tuple(results))
-    save_predictions(folder / PREDICTIONS_FILE, result.predictions, sounds.dataset, folds_of(sounds.dataset))
-    with replacing(folder / REPORT_FILE) as aside:
-        aside.write_text(json.dumps(_report(result, sounds, device), indent=2) + "\n", encoding="utf-8")
+    dataset = sounds.dataset
+    result = CrossValidation(recipe, dataset.name, dataset.labels, machine(device), tuple(results))
+    save_predictions(folder / PREDICTIONS_FILE, result.predictions, dataset, folds_of(dataset))
     return result
 
 
@@ -120,18 +118,3 @@ def _require_same(facts: ModelFacts, recipe: Recipe, material: Material, folder:
         raise CheckpointError(f"{folder} was trained with another recipe: {_WAY_OUT}")
     if facts.split != material.fingerprint():
         raise CheckpointError(f"{folder} was trained on other clips or another split: {_WAY_OUT}")
-
-
-def _report(result: CrossValidation, sounds: Sounds, device: torch.device) -> dict[str, object]:
-    return {
-        "recipe": result.recipe.model_dump(mode="json"),
-        "dataset": sounds.dataset.name,
-        "commits": sorted({fold.facts.commit for fold in result.folds}),
-        "machine": machine(device),
-        "seed": result.recipe.loop.seed,
-        "minutes": {str(fold.fold): fold.facts.minutes for fold in result.folds},
-        "accuracy": {str(fold): accuracy for fold, accuracy in result.accuracy.items()},
-        "mean": result.mean,
-        "deviation": result.deviation,
-        "classes": [asdict(report) for report in class_reports(result.predictions, result.labels)],
-    }

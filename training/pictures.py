@@ -1,5 +1,8 @@
 """Pictures of spectrograms and confusion matrices, drawn the same wherever they are shown."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -40,6 +43,32 @@ def confusion_picture(confusion: NDArray[np.int64], labels: tuple[str, ...]) -> 
     for row, column in zip(*np.nonzero(confusion), strict=True):
         colour = "white" if share[row, column] > 0.5 else "black"
         axes.text(column, row, str(confusion[row, column]), ha="center", va="center", fontsize=5, color=colour)
+    return figure
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What was seen at each look at clips that are not learned from."""
+
+    steps: tuple[int, ...]
+    accuracy: tuple[float, ...]
+    loss: tuple[float, ...]
+
+
+def curves_picture(curves: Mapping[int, Curve]) -> Figure:
+    """Accuracy and loss by step, one line for each fold; what counts is the last point."""
+    figure = _figure(8, 3)
+    left, right = figure.subplots(1, 2)
+    for fold, curve in curves.items():
+        accuracy = 100 * np.asarray(curve.accuracy)
+        left.plot(curve.steps, accuracy, label=f"fold {fold}: {accuracy[-1]:.2f} %")
+        right.plot(curve.steps, curve.loss, label=f"fold {fold}: {curve.loss[-1]:.3f}")
+    for axes, name in ((left, "accuracy, %"), (right, "loss")):
+        axes.set_xlabel("step")
+        axes.set_title(f"held out: {name}", fontsize=10)
+        axes.grid(alpha=0.3)
+        if curves:
+            axes.legend(fontsize=7)
     return figure
 
 

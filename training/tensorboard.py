@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from tensorboard.backend.event_processing.event_accumulator import SCALARS, EventAccumulator
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from training.checkpoint import ModelFacts
 from training.evaluation import Predictions
 from training.loop import Run
 from training.observers import Look, Observer, StepReport
-from training.pictures import confusion_picture, spectrogram_picture
+from training.pictures import Curve, confusion_picture, spectrogram_picture
 from training.pipeline import as_waves
 from training.recipe import flat_fields
 
@@ -102,6 +103,16 @@ class TensorBoardObserver(Observer):
 
     def _figure(self, tag: str, figure: Figure, look: Look) -> None:
         self._writer.add_figure(tag, figure, look.step, close=False)
+
+
+def held_out_curves(folder: Path) -> Curve:
+    """What the log of a run says of the fold held out; empty, where there is none."""
+    log = EventAccumulator(str(folder), size_guidance={SCALARS: 0}).Reload()
+    if "held_out/loss" not in log.Tags()[SCALARS]:
+        return Curve((), (), ())
+    accuracy, loss = log.Scalars("held_out/accuracy"), log.Scalars("held_out/loss")
+    steps = tuple(event.step for event in loss)
+    return Curve(steps, tuple(event.value for event in accuracy), tuple(event.value for event in loss))
 
 
 def _verdict(predictions: Predictions, number: int, labels: tuple[str, ...]) -> str:

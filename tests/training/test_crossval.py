@@ -1,6 +1,7 @@
 """Cross-validation: each clip is answered by the model that has not heard it; finished folds are kept."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,12 +10,14 @@ import pytest
 import torch
 
 from training.checkpoint import MODEL_FILE, CheckpointError, load_model
-from training.crossval import REPORT_FILE, cross_validate
+from training.crossval import cross_validate
+from training.crossval_report import PAGE_FILE, REPORT_FILE, write_report
 from training.data.dataset import DatasetError
 from training.loop import PREDICTIONS_FILE, Interrupted
 from training.material import Sounds
 from training.observers import Observer
 from training.recipe import Recipe
+from training.tensorboard import TensorBoardObserver
 
 CPU = torch.device("cpu")
 
@@ -27,6 +30,10 @@ def one_epoch(recipe: Recipe, seed: int = 0) -> Recipe:
 
 def unwatched(_fold: int, _folder: Path) -> tuple[Observer, ...]:
     return ()
+
+
+def watched(_fold: int, folder: Path) -> tuple[Observer, ...]:
+    return (TensorBoardObserver(folder),)
 
 
 def test_every_clip_is_answered_once_by_a_model_that_has_not_heard_it(
@@ -43,12 +50,32 @@ def test_every_clip_is_answered_once_by_a_model_that_has_not_heard_it(
 
 
 def test_the_report_says_where_its_figures_come_from(tiny: Recipe, sounds: Sounds, tmp_path: Path) -> None:
-    result = cross_validate(one_epoch(tiny), sounds, [1, 2], tmp_path, CPU, unwatched)
+    result = cross_validate(one_epoch(tiny), sounds, [1, 2], tmp_path, CPU, watched)
+    write_report(result, tmp_path)
     report = json.loads((tmp_path / REPORT_FILE).read_text())
     assert report["mean"] == result.mean
     assert report["deviation"] == result.deviation
     assert {"commits", "machine", "minutes", "seed", "recipe", "dataset"} <= report.keys()
     assert {entry["label"] for entry in report["classes"]} == set(sounds.dataset.labels)
+
+
+def test_the_page_shows_every_fold_and_class(tiny: Recipe, sounds: Sounds, tmp_path: Path) -> None:
+    result = cross_validate(one_epoch(tiny), sounds, [1, 2], tmp_path, CPU, watched)
+    write_report(result, tmp_path)
+    page = (tmp_path / PAGE_FILE).read_text()
+    for fold, accuracy in result.accuracy.items():
+        assert f"| {fold} | 8 | {100 * accuracy:.2f} % |" in page
+    assert f"**{100 * result.mean:.2f} ± {100 * result.deviation:.2f} %**" in page
+    assert all(label.replace("_", " ") in page for label in sounds.dataset.labels)
+    for name in re.findall(r"\]\(([a-z]+\.png)\)", page):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+    assert page.count(".png") == 2
+
+
+def test_without_a_log_there_are_no_curves(tiny: Recipe, sounds: Sounds, tmp_path: Path) -> None:
+    write_report(cross_validate(one_epoch(tiny), sounds, [1], tmp_path, CPU, unwatched), tmp_path)
+    assert "curves.png" not in (tmp_path / PAGE_FILE).read_text()
+    assert not (tmp_path / "curves.png").exists()
 
 
 def test_stopped_and_started_again_it_goes_on(tiny: Recipe, sounds: Sounds, tmp_path: Path) -> None:

@@ -1,0 +1,113 @@
+"""The report of a cross-validation: figures as JSON for programs, a page with tables and pictures for people."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from contract.files import replacing
+from training.crossval import CrossValidation
+from training.evaluation import Predictions, class_reports
+from training.pictures import confusion_picture, curves_picture
+from training.tensorboard import held_out_curves
+
+REPORT_FILE = "report.json"
+PAGE_FILE = "report.md"
+_HOW = (
+    "Each fold is answered by a model that has not heard it: the moving average of the weights after the last of "
+    "{epochs} epochs, seed {seed}. The mean is that of the folds, ± the standard deviation between them."
+)
+
+
+def write_report(result: CrossValidation, folder: Path) -> None:
+    """Write all of it beside the runs."""
+    curves = {fold.fold: held_out_curves(folder / f"fold{fold.fold}") for fold in result.folds}
+    drawn = {fold: curve for fold, curve in curves.items() if curve.steps}
+    labels = result.labels
+    _write(folder / REPORT_FILE, json.dumps(_figures(result), indent=2) + "\n")
+    _draw(folder / "confusion.png", confusion_picture(result.predictions.confusion(len(labels)), labels))
+    if drawn:
+        _draw(folder / "curves.png", curves_picture(drawn))
+    _write(folder / PAGE_FILE, _page(result, "![Held-out accuracy and loss](curves.png)" if drawn else ""))
+
+
+def _figures(result: CrossValidation) -> dict[str, object]:
+    return {
+        "recipe": result.recipe.model_dump(mode="json"),
+        "dataset": result.dataset,
+        "commits": _commits(result),
+        "machine": result.machine,
+        "seed": result.recipe.loop.seed,
+        "minutes": {str(fold.fold): fold.facts.minutes for fold in result.folds},
+        "accuracy": {str(fold): accuracy for fold, accuracy in result.accuracy.items()},
+        "mean": result.mean,
+        "deviation": result.deviation,
+        "classes": [asdict(report) for report in class_reports(result.predictions, result.labels)],
+    }
+
+
+def _page(result: CrossValidation, curves: str) -> str:
+    parts = [
+        f"# {result.recipe.name}: cross-validation on {result.dataset}",
+        _HOW.format(epochs=result.recipe.loop.epochs, seed=result.recipe.loop.seed),
+        f"Source {', '.join(_commits(result))}; {result.machine}.",
+        _folds(result),
+        curves,
+        "## Classes, the weakest first",
+        _classes(result),
+        "![Confusion of all classes](confusion.png)",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _commits(result: CrossValidation) -> list[str]:
+    return sorted({fold.facts.commit for fold in result.folds})
+
+
+def _folds(result: CrossValidation) -> str:
+    rows = [_fold(str(fold.fold), fold.predictions, fold.facts.minutes) for fold in result.folds]
+    label, clips, _, loss, minutes = _fold(
+        "all", result.predictions, sum(fold.facts.minutes for fold in result.folds)
+    )
+    mean = f"**{100 * result.mean:.2f} ± {100 * result.deviation:.2f} %**"
+    return _table(("fold", "clips", "accuracy", "loss", "minutes"), [*rows, (name, clips, mean, loss, total)])
+
+
+def _fold(name: str, answers: Predictions, minutes: float) -> tuple[str, str, str, str, str]:
+    return name, str(len(answers.labels)), _percent(answers.accuracy), f"{answers.loss:.3f}", f"{minutes:.0f}"
+
+
+def _classes(result: CrossValidation) -> str:
+    rows = [
+        (
+            report.label.replace("_", " "),
+            str(report.support),
+            _percent(report.recall),
+            _percent(report.precision),
+            f"{report.f1:.3f}",
+            report.mistaken_for.replace("_", " "),
+        )
+        for report in class_reports(result.predictions, result.labels)
+    ]
+    return _table(("class", "clips", "recall", "precision", "F1", "mostly taken for"), rows)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+def _draw(path: Path, figure: Figure) -> None:
+    with replacing(path) as aside:
+        figure.savefig(aside, format="png")
