@@ -68,9 +68,8 @@ def _commits(result: CrossValidation) -> list[str]:
 
 def _folds(result: CrossValidation) -> str:
     rows = [_fold(str(fold.fold), fold.predictions, fold.facts.minutes) for fold in result.folds]
-    label, clips, _, loss, minutes = _fold(
-        "all", result.predictions, sum(fold.facts.minutes for fold in result.folds)
-    )
+    minutes = sum(fold.facts.minutes for fold in result.folds)
+    name, clips, _, loss, total = _fold("all", result.predictions, minutes)
     mean = f"**{100 * result.mean:.2f} ± {100 * result.deviation:.2f} %**"
     return _table(("fold", "clips", "accuracy", "loss", "minutes"), [*rows, (name, clips, mean, loss, total)])
 
