@@ -137,6 +137,9 @@ def evaluate(
         typer.Option(help="The fold to judge on. By default the folds that the model has not heard."),
     ] = None,
     per_class: Annotated[bool, typer.Option("--per-class", help="Also each class, the weakest first.")] = False,
+    turns: Annotated[
+        int, typer.Option(min=1, help="Hear each clip so often, turned round in time, and take the mean answer.")
+    ] = 1,
     predictions: Annotated[Path | None, typer.Option(help="Keep every answer in this Parquet file.")] = None,
     cache: CacheOption = None,
     device: DeviceOption = None,
@@ -155,7 +158,7 @@ def evaluate(
     where = device_named(device)
     looked_at = frozenset(facts.validation_folds) - frozenset(folds)
     material = _sounds(data, facts.recipe, cache, facts.labels).split(frozenset(folds), looked_at)
-    answers = predict(model.to(where), material.held_out, where)
+    answers = predict(model.to(where), material.held_out, where, turns)
     if predictions:
         save_predictions(predictions, answers, material.dataset, material.folds)
     show_evaluation(answers, facts, material, per_class)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from contract.files import replacing
 from training.data.dataset import Dataset
@@ -65,14 +65,21 @@ class ClassReport:
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, windows: WindowSet, device: torch.device) -> Predictions:
-    """Ask the model for every window, in float32 whatever it was trained in."""
+def predict(model: nn.Module, windows: WindowSet, device: torch.device, turns: int = 1) -> Predictions:
+    """Ask the model for every window, in float32 whatever it was trained in.
+
+    With several `turns` each window is heard so many times, turned round by equal steps, and the answer is the mean of
+    the probabilities; its embedding is that of the window as it is.
+    """
     logits, embeddings = [], []
     for start in range(0, len(windows), _BATCH):
-        samples = windows.samples[windows.windows[start : start + _BATCH]]
-        output = model(as_waves(samples, device))
-        logits.append(output.logits.float().cpu().numpy())
+        waves = as_waves(windows.samples[windows.windows[start : start + _BATCH]], device)
+        output = model(waves)
         embeddings.append(output.embedding.float().cpu().numpy())
+        heard = [output.logits.float()]
+        for turn in range(1, turns):
+            heard.append(model(waves.roll(turn * waves.shape[1] // turns, dims=1)).logits.float())
+        logits.append(_mean_answer(heard).cpu().numpy())
     return Predictions(np.concatenate(logits), np.concatenate(embeddings), windows.labels, windows.clips)
 
 
@@ -117,6 +124,13 @@ def save_predictions(path: Path, predictions: Predictions, dataset: Dataset, fol
     ).replace_schema_metadata({"labels": "\n".join(dataset.labels), "dataset": dataset.name})
     with replacing(path) as aside:
         pq.write_table(table, aside)
+
+
+def _mean_answer(heard: list[Tensor]) -> Tensor:
+    """Logits whose softmax is the mean of those given."""
+    if len(heard) == 1:
+        return heard[0]
+    return torch.stack(heard).log_softmax(-1).logsumexp(0)
 
 
 def _numbers_within(clips: NDArray[np.int64]) -> NDArray[np.int64]:

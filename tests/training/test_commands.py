@@ -96,6 +96,11 @@ def test_a_shrunk_model_gives_the_same_answers(run: Path, home: Path, esc10_mini
     assert whole == small
 
 
+def test_without_a_checkpoint_the_shipped_model_of_the_fold_is_asked(home: Path, esc10_mini: Path) -> None:
+    said = earshot(home, esc10_mini, "evaluate", "--fold", "7", status=1)
+    assert "no model that has not heard fold 7 comes with Earshot: name one by --checkpoint" in said
+
+
 def test_evaluate_warns_where_the_model_has_learned(run: Path, home: Path, esc10_mini: Path) -> None:
     said = earshot(home, esc10_mini, "evaluate", "--checkpoint", str(run), "--fold", "2", "--per-class")
     assert "the model has learned from fold 2" in said

@@ -57,6 +57,18 @@ def test_every_window_is_asked_in_order(tiny: Recipe, material: Material) -> Non
     assert np.allclose(result.logits[20], model(alone).logits.detach(), atol=1e-4)
 
 
+def test_with_turns_the_answer_is_the_mean_of_what_is_heard(tiny: Recipe, material: Material) -> None:
+    torch.manual_seed(0)
+    model = build_classifier(tiny, 4).eval()
+    once, twice = (predict(model, material.held_out, CPU, turns) for turns in (1, 2))
+    waves = torch.from_numpy(material.held_out.samples[material.held_out.windows]) / 32768
+    with torch.inference_mode():
+        turned = model(torch.cat([waves[:, 40000:], waves[:, :40000]], dim=1)).logits
+    expected = (torch.from_numpy(once.logits).softmax(1) + turned.softmax(1)) / 2
+    assert torch.from_numpy(twice.logits).softmax(1).allclose(expected, atol=1e-6)
+    assert (twice.embedding == once.embedding).all()
+
+
 def test_the_file_holds_each_answer(tiny: Recipe, material: Material, tmp_path: Path) -> None:
     result = predict(build_classifier(tiny, 4).eval(), material.held_out, CPU)
     save_predictions(tmp_path / "p.parquet", result, material.dataset, material.folds)
