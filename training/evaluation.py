@@ -68,18 +68,15 @@ class ClassReport:
 def predict(model: nn.Module, windows: WindowSet, device: torch.device, turns: int = 1) -> Predictions:
     """Ask the model for every window, in float32 whatever it was trained in.
 
-    With several `turns` each window is heard so many times, turned round by equal steps, and the answer is the mean of
-    the probabilities; its embedding is that of the window as it is.
+    With several `turns` each window is heard so many times, turned round by equal steps, and the answer is the mean
+    of the probabilities; its embedding is that of the window as it is.
     """
     logits, embeddings = [], []
     for start in range(0, len(windows), _BATCH):
         waves = as_waves(windows.samples[windows.windows[start : start + _BATCH]], device)
-        output = model(waves)
-        embeddings.append(output.embedding.float().cpu().numpy())
-        heard = [output.logits.float()]
-        for turn in range(1, turns):
-            heard.append(model(waves.roll(turn * waves.shape[1] // turns, dims=1)).logits.float())
-        logits.append(_mean_answer(heard).cpu().numpy())
+        heard = [model(waves.roll(turn * waves.shape[1] // turns, dims=1)) for turn in range(turns)]
+        logits.append(_mean_answer([output.logits.float() for output in heard]).cpu().numpy())
+        embeddings.append(heard[0].embedding.float().cpu().numpy())
     return Predictions(np.concatenate(logits), np.concatenate(embeddings), windows.labels, windows.clips)
 
 
@@ -126,11 +123,11 @@ def save_predictions(path: Path, predictions: Predictions, dataset: Dataset, fol
         pq.write_table(table, aside)
 
 
-def _mean_answer(heard: list[Tensor]) -> Tensor:
+def _mean_answer(logits: list[Tensor]) -> Tensor:
     """Logits whose softmax is the mean of those given."""
-    if len(heard) == 1:
-        return heard[0]
-    return torch.stack(heard).log_softmax(-1).logsumexp(0)
+    if len(logits) == 1:
+        return logits[0]
+    return torch.stack(logits).log_softmax(-1).logsumexp(0)
 
 
 def _numbers_within(clips: NDArray[np.int64]) -> NDArray[np.int64]:
