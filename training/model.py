@@ -31,6 +31,8 @@ class ModelConfig(BaseModel):
     """First reduction of the picture: to a quarter by convolution and pooling, to a half by convolution, or none."""
     dropout: float = Field(default=0.2, ge=0, lt=1)
     """On the embedding, before the last layer."""
+    block_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Inside each block, between its convolutions."""
 
     @model_validator(mode="after")
     def _one_count_for_each_stage(self) -> Self:
@@ -60,11 +62,12 @@ class Output(NamedTuple):
 class Block(nn.Module):
     """Two 3×3 convolutions with `inner` channels between them, and a shortcut around both."""
 
-    def __init__(self, inputs: int, inner: int, outputs: int, stride: int) -> None:
+    def __init__(self, inputs: int, inner: int, outputs: int, stride: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, inner, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(inner)
         self.relu1 = nn.ReLU()
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
         self.conv2 = nn.Conv2d(inner, outputs, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
         self.shortcut = _shortcut(inputs, outputs, stride)
@@ -72,7 +75,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, inputs, F, T] → [B, outputs, F / stride, T / stride]."""
-        inner = self.relu1(self.bn1(self.conv1(x)))
+        inner = self.dropout(self.relu1(self.bn1(self.conv1(x))))
         result: Tensor = self.relu(self.bn2(self.conv2(inner)) + self.shortcut(x))
         return result
 
@@ -87,7 +90,7 @@ class AudioResNet(nn.Module):
         self.stages = [f"layer{i}" for i in range(1, len(config.widths) + 1)]
         for name, width, inner in zip(self.stages, config.widths, config.inner_widths, strict=True):
             stride = 1 if name == "layer1" else 2
-            self.add_module(name, _stage(inputs, width, inner, stride))
+            self.add_module(name, _stage(inputs, width, inner, stride, config.block_dropout))
             inputs = width
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(inputs, classes)
@@ -154,8 +157,8 @@ def _stem(config: ModelConfig) -> nn.Sequential:
     return nn.Sequential(layers)
 
 
-def _stage(inputs: int, width: int, inner: tuple[int, ...], stride: int) -> nn.Sequential:
-    blocks = (Block(width if i else inputs, n, width, 1 if i else stride) for i, n in enumerate(inner))
+def _stage(inputs: int, width: int, inner: tuple[int, ...], stride: int, dropout: float) -> nn.Sequential:
+    blocks = (Block(width if i else inputs, n, width, 1 if i else stride, dropout) for i, n in enumerate(inner))
     return nn.Sequential(OrderedDict((f"block{i}", block) for i, block in enumerate(blocks, start=1)))
 
 

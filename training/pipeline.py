@@ -15,12 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.augment import Mix
+from training.augment import Mix, Mixing
 from training.data.cache import FULL_SCALE
 from training.material import WindowSet
 from training.pieces import Loudness, turned
 from training.recipe import Recipe
 
+_ALONE = Mixing()
 _AHEAD = 2  # batches kept ready: one being made while one waits
 
 
@@ -78,7 +79,8 @@ class Pipeline:
         rng = torch.Generator(self._device).manual_seed(seed_for(recipe.loop.seed, Draw.AUGMENT, step))
         waves = as_waves(self._pieces(chosen, step), self._device)
         waves = recipe.wave_augment(waves, recipe.audio.sample_rate, rng)
-        mix = recipe.mixing.draw(len(chosen), rng)
+        mixing = recipe.mixing if step < recipe.mixing.until * self.total_steps else _ALONE
+        mix = mixing.draw(len(chosen), rng)
         labels = torch.from_numpy(self._windows.labels[chosen]).to(self._device)
         return Batch(mix.on_waves(waves), labels, mix, rng)
 

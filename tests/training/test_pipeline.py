@@ -63,6 +63,12 @@ def test_the_run_begins_with_pieces_and_ends_with_whole_windows(material: Materi
     assert lengths == [1.0] * 4 + [2.5] * 4 + [5.0] * 8
 
 
+def test_the_last_steps_may_hear_each_sound_alone(material: Material, tiny: Recipe) -> None:
+    mixed = Recipe.model_validate(tiny.model_dump() | {"mixing": {"none": 0, "cut_time": 1, "until": 0.75}})
+    kinds = [batch.mix.kind for batch in Pipeline(material.train, mixed, CPU).batches(0, 16)]
+    assert kinds == ["cut_time"] * 12 + ["none"] * 4
+
+
 def test_pieces_are_cut_where_their_windows_are_loud(material: Material, tiny: Recipe) -> None:
     def energy(draws: int) -> float:
         pipeline = Pipeline(material.train, plain(tiny, pieces=[[0.9, 0.5]], piece_draws=draws), CPU)

@@ -94,6 +94,8 @@ class Mixing(BaseModel):
     """The same for cuts; 1, from the paper, makes every size as likely."""
     mixup_domain: Domain = "wave"
     """Waveforms mix as sounds do in the air; log-mel spectrograms mix like transparent pictures."""
+    until: float = Field(default=1.0, gt=0, le=1)
+    """The share of a run's steps after which each sound is heard alone, as those to be named are."""
     equal_level: bool = False
     """For mixup of waveforms: weigh as if both were equally loud (Between-Class learning, Tokozume, 2018)."""
 
