@@ -1,5 +1,8 @@
 """The one ancestor of everything that can go wrong for a user and that a user can mend, and its mildest heir."""
 
+EXIT_INTERRUPTED = 130
+"""What a shell says of a program that Ctrl-C ended."""
+
 
 class EarshotError(ValueError):
     """Its message is for a person: what is wrong, where, and what to do. Shown without a stack trace."""

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from contract.errors import EarshotError
-from training.commands import EXIT_INTERRUPTED
+from contract.errors import EXIT_INTERRUPTED, EarshotError
 from training.data.commands import CacheOption, DataOption
 
 _FEW_WINDOWS = 100  # with which an accuracy is known to about ten points

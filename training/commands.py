@@ -1,12 +1,7 @@
 """The commands of this room. PyTorch is imported when one runs, so that the others start at once."""
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,7 +20,6 @@ if TYPE_CHECKING:
 _DEFAULT_RECIPE = "esc50-resnet"
 _CROSSVAL = Path(__file__).parent.parent / "benchmarks" / "results" / "crossval" / _DEFAULT_RECIPE
 _KEPT_BYTES = 4 * 2**30  # a step of 32 clips frees less than 1 GB
-EXIT_INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 
 RecipeArgument = Annotated[str, typer.Argument(help="A recipe's name (see `earshot recipes`) or .toml file.")]
 SetOption = Annotated[
@@ -100,6 +94,7 @@ def crossval(
     from training.console import ConsoleObserver
     from training.crossval import cross_validate
     from training.crossval_report import write_report
+    from training.stopping import stopping_politely
     from training.tables import show_crossval
     from training.tensorboard import TensorBoardObserver
 
@@ -108,7 +103,7 @@ def crossval(
     _make_folder(out)
     sounds = _sounds(data, chosen, cache)
 
-    with _stopping_politely(f"the same command goes on with {out}") as stop:
+    with stopping_politely(f"the same command goes on with {out}") as stop:
         result = cross_validate(
             chosen,
             sounds,
@@ -260,36 +255,15 @@ def _refuse_to_overwrite(out: Path) -> None:
 
 def _train_to_the_end(run: "Run", data: Path) -> None:
     from training.console import ConsoleObserver
+    from training.stopping import stopping_politely
     from training.tables import show_finish
     from training.tensorboard import TensorBoardObserver
 
     observers = (ConsoleObserver(run.recipe.name), TensorBoardObserver(run.folder))
-    with _stopping_politely(f"go on with: earshot train --resume --data {data} --out {run.folder}") as stop:
+    with stopping_politely(f"go on with: earshot train --resume --data {data} --out {run.folder}") as stop:
         started = time.perf_counter()
         facts = run.train(observers, stop)
     show_finish(facts, run, time.perf_counter() - started)
-
-
-@contextmanager
-def _stopping_politely(how_to_go_on: str) -> Iterator[Callable[[], bool]]:
-    """The first Ctrl-C or SIGTERM lets the step end and the run be saved; the second kills."""
-    from training.loop import Interrupted
-
-    asked = threading.Event()
-
-    def ask(number: int, _: FrameType | None) -> None:
-        asked.set()
-        signal.signal(number, before[signal.Signals(number)])
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked.is_set
-    except Interrupted:
-        typer.echo(f"stopped and saved; {how_to_go_on}", err=True)
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _recipe(name: str, overrides: list[str] | None) -> "Recipe":

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from contract.errors import EarshotError
+from contract.errors import EXIT_INTERRUPTED, EarshotError
 from service.stream.formats import SampleFormat
 
 if TYPE_CHECKING:
     from service.stream.sources import Source
-
-EXIT_INTERRUPTED = 130
-"""What a shell says of a program that Ctrl-C ended."""
 
 PIPE = Path("-")
 STANDARD_INPUT = 0
