@@ -6,11 +6,12 @@ zeroed again. Where blocks of the same size come and go for ever, that costs mor
 
 import ctypes
 
+_ALL = -1  # to glibc: never trim. Its numbers are C ints: of 4 GiB nothing would be left
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4  # malloc.h
 
 
-def keep_memory(kept: int, large: int | None = None) -> None:
-    """Let up to `kept` free bytes stay; blocks from `large` bytes on go back at once, with None none do.
+def keep_memory(kept: int = _ALL, large: int | None = None) -> None:
+    """Let up to `kept` free bytes stay, by default all; blocks from `large` bytes on go back at once, with None none do.
 
     Where the C library is another one, nothing happens.
     """

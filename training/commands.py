@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _DEFAULT_RECIPE = "esc50-resnet"
 _CROSSVAL = Path(__file__).parent.parent / "benchmarks" / "results" / "crossval" / _DEFAULT_RECIPE
-_KEPT_BYTES = 4 * 2**30  # a step of 32 clips frees less than 1 GB
 
 RecipeArgument = Annotated[str, typer.Argument(help="A recipe's name (see `earshot recipes`) or .toml file.")]
 SetOption = Annotated[
@@ -225,7 +224,7 @@ def _learning_device(name: str | None) -> "torch.device":
 
     where = device_named(name)
     if where.type == "cpu":
-        keep_memory(_KEPT_BYTES)
+        keep_memory()
     return where
 
 
