@@ -1,4 +1,7 @@
-"""The one ancestor of everything that can go wrong for a user and that a user can mend, and its mildest heir."""
+"""The one ancestor of everything that can go wrong for a user and that a user can mend, and its mildest heir.
+
+Also what a shell is told of an interruption, which is no error.
+"""
 
 EXIT_INTERRUPTED = 130
 """What a shell says of a program that Ctrl-C ended."""

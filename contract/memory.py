@@ -11,9 +11,9 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4  # malloc.h
 
 
 def keep_memory(kept: int = _ALL, large: int | None = None) -> None:
-    """Let up to `kept` free bytes stay, by default all; blocks from `large` bytes on go back at once, with None none do.
+    """Let up to `kept` free bytes stay, by default all of them.
 
-    Where the C library is another one, nothing happens.
+    Blocks from `large` bytes on go back at once, with None none do. With another C library nothing happens.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:

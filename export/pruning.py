@@ -116,7 +116,7 @@ def importances(model: Classifier, recipe: Recipe, windows: WindowSet, device: t
     blocks = _blocks(asked)
     for block in blocks.values():
         block.relu1.register_forward_hook(lambda _module, _inputs, output: activations.append(output))
-    pipeline = Pipeline(windows, recipe, device)
+    pipeline = Pipeline(windows, recipe.with_whole_windows(), device)
     totals = [torch.zeros(block.bn1.num_features, device=device) for block in blocks.values()]
     steps = min(pipeline.steps_per_epoch, max(1, _WINDOWS // pipeline.batch_size))
     for batch in pipeline.batches(0, steps):
@@ -186,7 +186,7 @@ def _blocks(model: Classifier) -> dict[str, Block]:
 
 
 def _gentle(recipe: Recipe, epochs: int) -> Recipe:
-    """The same augmentation, a low rate, few epochs; no patience, for so short a schedule must come to its end."""
+    """The same augmentation, of whole windows, a low rate, few epochs; no patience: so short a schedule must end."""
     optimiser = recipe.optimiser.model_copy(update={"lr": recipe.optimiser.lr * _GENTLER})
-    loop = recipe.loop.model_copy(update={"epochs": epochs, "patience": 0})
+    loop = recipe.with_whole_windows().loop.model_copy(update={"epochs": epochs, "patience": 0})
     return recipe.model_copy(update={"optimiser": optimiser, "loop": loop})

@@ -54,8 +54,8 @@ class ModelFacts(BaseModel):
     """Source commit, with + where files were changed."""
     metrics: dict[str, float] = {}
     """Measured on the folds held out, by the weights of the last epoch."""
-    minutes: float = 0
-    """That the run took, pauses left out; 0 = from before this was kept."""
+    minutes: float | None = None
+    """That the run took, pauses left out; none = from before this was kept."""
 
 
 class RunProgress(BaseModel):

@@ -1,13 +1,11 @@
 """The commands of this room. PyTorch is imported when one runs, so that the others start at once."""
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from contract.errors import EarshotError
-from contract.memory import keep_memory
 from training.data.commands import CacheOption, DataOption, data_commands
 
 if TYPE_CHECKING:
@@ -57,8 +55,9 @@ def train(
     Ctrl-C saves the run; `earshot train --resume --out RUN` goes on with it.
     """
     from training.loop import Run
+    from training.precision import device_named
 
-    where = _learning_device(device)
+    where = device_named(device)
     if resume:
         if recipe or overrides or all_folds or fold is not None or validation_fold is not None:
             raise EarshotError("--resume goes on with the recipe and folds of the run: give it --out and --data only")
@@ -93,6 +92,7 @@ def crossval(
     from training.console import ConsoleObserver
     from training.crossval import cross_validate
     from training.crossval_report import write_report
+    from training.precision import device_named
     from training.stopping import stopping_politely
     from training.tables import show_crossval
     from training.tensorboard import TensorBoardObserver
@@ -108,7 +108,7 @@ def crossval(
             sounds,
             numbers,
             out,
-            _learning_device(device),
+            device_named(device),
             lambda fold, folder: (ConsoleObserver(f"fold {fold}"), TensorBoardObserver(folder)),
             stop,
         )
@@ -132,7 +132,8 @@ def evaluate(
     ] = None,
     per_class: Annotated[bool, typer.Option("--per-class", help="Also each class, the weakest first.")] = False,
     turns: Annotated[
-        int, typer.Option(min=1, help="Hear each clip so often, turned round in time, and take the mean answer.")
+        int,
+        typer.Option(min=1, help="Hear each window so often, begun at another place each time: the mean answers."),
     ] = 1,
     predictions: Annotated[Path | None, typer.Option(help="Keep every answer in this Parquet file.")] = None,
     cache: CacheOption = None,
@@ -196,12 +197,13 @@ def throughput(
     device: DeviceOption = None,
 ) -> None:
     """Measure clips/s of the input pipeline alone, and of training."""
+    from training.precision import device_named
     from training.tables import show_throughput
     from training.throughput import measure
 
     chosen = _recipe(recipe, overrides)
     material = _sounds(data, chosen, cache).split(frozenset())
-    where = _learning_device(device)
+    where = device_named(device)
     show_throughput(measure(chosen, material, where, rounds), where)
 
 
@@ -218,18 +220,8 @@ def _resumed(out: Path, data: Path, cache: Path | None, device: "torch.device") 
     return Run(facts.recipe, material, out, device, state)
 
 
-def _learning_device(name: str | None) -> "torch.device":
-    """Where to train. On a CPU each step frees what the next one wants again: kept, it takes a sixth less time."""
-    from training.precision import device_named
-
-    where = device_named(name)
-    if where.type == "cpu":
-        keep_memory()
-    return where
-
-
 def _shipped_witness(fold: int | None) -> Path:
-    """A model of the shipped cross-validation; where no fold is named, whichever there is."""
+    """A model of the shipped cross-validation that has not heard the fold; with none named, the first there is."""
     there = sorted(_CROSSVAL.glob("fold*.safetensors" if fold is None else f"fold{fold}.safetensors"))
     if not there:
         words = "no model of a cross-validation" if fold is None else f"no model that has not heard fold {fold}"
@@ -260,9 +252,8 @@ def _train_to_the_end(run: "Run", data: Path) -> None:
 
     observers = (ConsoleObserver(run.recipe.name), TensorBoardObserver(run.folder))
     with stopping_politely(f"go on with: earshot train --resume --data {data} --out {run.folder}") as stop:
-        started = time.perf_counter()
         facts = run.train(observers, stop)
-    show_finish(facts, run, time.perf_counter() - started)
+    show_finish(facts, run)
 
 
 def _recipe(name: str, overrides: list[str] | None) -> "Recipe":

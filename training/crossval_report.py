@@ -11,7 +11,7 @@ from contract.files import replacing
 from training.crossval import CrossValidation
 from training.evaluation import Predictions, class_reports
 from training.pictures import confusion_picture, curves_picture
-from training.tensorboard import held_out_curves
+from training.tensorboard import held_out_curve
 
 REPORT_FILE = "report.json"
 PAGE_FILE = "report.md"
@@ -23,14 +23,14 @@ _HOW = (
 
 def write_report(result: CrossValidation, folder: Path) -> None:
     """Write all of it beside the runs."""
-    curves = {fold.fold: held_out_curves(folder / f"fold{fold.fold}") for fold in result.folds}
-    drawn = {fold: curve for fold, curve in curves.items() if curve.steps}
+    curves = {fold.fold: held_out_curve(folder / f"fold{fold.fold}") for fold in result.folds}
+    drawn = {fold: curve for fold, curve in curves.items() if curve}
     labels = result.labels
     _write(folder / REPORT_FILE, json.dumps(_figures(result), indent=2) + "\n")
     _draw(folder / "confusion.png", confusion_picture(result.predictions.confusion(len(labels)), labels))
     if drawn:
         _draw(folder / "curves.png", curves_picture(drawn))
-    _write(folder / PAGE_FILE, _page(result, "![Held-out accuracy and loss](curves.png)" if drawn else ""))
+    _write(folder / PAGE_FILE, _page(result, with_curves=bool(drawn)))
 
 
 def _figures(result: CrossValidation) -> dict[str, object]:
@@ -48,13 +48,13 @@ def _figures(result: CrossValidation) -> dict[str, object]:
     }
 
 
-def _page(result: CrossValidation, curves: str) -> str:
+def _page(result: CrossValidation, with_curves: bool) -> str:
     parts = [
         f"# {result.recipe.name}: cross-validation on {result.dataset}",
         _HOW.format(epochs=result.recipe.loop.epochs, seed=result.recipe.loop.seed),
         f"Source {', '.join(_commits(result))}; {result.machine}.",
         _folds(result),
-        curves,
+        "![Held-out accuracy and loss](curves.png)" if with_curves else "",
         "## Classes, the weakest first",
         _classes(result),
         "![Confusion of all classes](confusion.png)",
@@ -67,15 +67,19 @@ def _commits(result: CrossValidation) -> list[str]:
 
 
 def _folds(result: CrossValidation) -> str:
-    rows = [_fold(str(fold.fold), fold.predictions, fold.facts.minutes) for fold in result.folds]
-    minutes = sum(fold.facts.minutes for fold in result.folds)
-    name, clips, _, loss, total = _fold("all", result.predictions, minutes)
+    rows = [
+        _fold(str(fold.fold), fold.predictions, _percent(fold.predictions.accuracy), fold.facts.minutes)
+        for fold in result.folds
+    ]
+    known = [fold.facts.minutes for fold in result.folds if fold.facts.minutes is not None]
     mean = f"**{100 * result.mean:.2f} ± {100 * result.deviation:.2f} %**"
-    return _table(("fold", "clips", "accuracy", "loss", "minutes"), [*rows, (name, clips, mean, loss, total)])
+    total = _fold("all", result.predictions, mean, sum(known) if len(known) == len(result.folds) else None)
+    return _table(("fold", "windows", "accuracy", "loss", "minutes"), [*rows, total])
 
 
-def _fold(name: str, answers: Predictions, minutes: float) -> tuple[str, str, str, str, str]:
-    return name, str(len(answers.labels)), _percent(answers.accuracy), f"{answers.loss:.3f}", f"{minutes:.0f}"
+def _fold(name: str, answers: Predictions, accuracy: str, minutes: float | None) -> tuple[str, ...]:
+    took = "–" if minutes is None else f"{minutes:.1f}"
+    return name, str(len(answers.labels)), accuracy, f"{answers.loss:.3f}", took
 
 
 def _classes(result: CrossValidation) -> str:
@@ -89,8 +93,9 @@ def _classes(result: CrossValidation) -> str:
             report.mistaken_for.replace("_", " "),
         )
         for report in class_reports(result.predictions, result.labels)
+        if report.support
     ]
-    return _table(("class", "clips", "recall", "precision", "F1", "mostly taken for"), rows)
+    return _table(("class", "windows", "recall", "precision", "F1", "mostly taken for"), rows)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

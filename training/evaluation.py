@@ -68,8 +68,8 @@ class ClassReport:
 def predict(model: nn.Module, windows: WindowSet, device: torch.device, turns: int = 1) -> Predictions:
     """Ask the model for every window, in float32 whatever it was trained in.
 
-    With several `turns` each window is heard so many times, turned round by equal steps, and the answer is the mean
-    of the probabilities; its embedding is that of the window as it is.
+    With several `turns` each window is heard that many times, turned round by equal steps, and the answer is the
+    mean of the probabilities; its embedding is that of the window as it is.
     """
     logits, embeddings = [], []
     for start in range(0, len(windows), _BATCH):

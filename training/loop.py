@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 
 from contract.errors import EarshotError
+from contract.memory import keep_memory
 from contract.provenance import source_commit
 from training.average import MovingAverage
 from training.checkpoint import (
@@ -70,6 +71,8 @@ class Run:
         if recipe.loop.patience and not len(material.validation):
             raise EarshotError("loop.patience needs a fold to look at that is not the test fold: --validation-fold")
         repeatable(recipe.loop.deterministic)
+        if device.type == "cpu":
+            keep_memory()  # each step frees what the next one wants again
         self.recipe, self.material, self.folder, self.device = recipe, material, folder, device
         self.split = material.fingerprint()
         self.commit = source_commit()  # now: the checkout may change while the run goes on
@@ -85,7 +88,7 @@ class Run:
         self.optimiser = _optimiser(self.model, recipe)
         self.scheduler = _schedule(self.optimiser, recipe, self.total_steps)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == "fp16")
-        self.network = torch.compile(self.model.network) if recipe.loop.compile else self.model.network
+        self.network = torch.compile(self.model.network, dynamic=False) if recipe.loop.compile else self.model.network
         self.step = 0
         self.best_loss: float | None = None
         self.looks_since_best = 0
@@ -226,7 +229,7 @@ class Run:
             epochs=self.step / self.pipeline.steps_per_epoch,
             commit=self.commit,
             metrics=metrics,
-            minutes=round(self.seconds / 60, 1),
+            minutes=self.seconds / 60,
         )
 
     @torch.no_grad()
@@ -262,7 +265,7 @@ def pictures_of(batch: Batch, frontend: LogMel, recipe: Recipe) -> Tensor:
 
 
 def _laid_out_like(parameter: Tensor, moment: Tensor) -> Tensor:
-    """In the parameter's order of memory, which a file does not keep: mixed orders leave the fast path."""
+    """In the parameter's order of memory, which a file does not keep: the fused step pairs numbers by their place."""
     return torch.empty_like(parameter).copy_(moment) if moment.shape == parameter.shape else moment
 
 

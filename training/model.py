@@ -62,12 +62,12 @@ class Output(NamedTuple):
 class Block(nn.Module):
     """Two 3×3 convolutions with `inner` channels between them, and a shortcut around both."""
 
-    def __init__(self, inputs: int, inner: int, outputs: int, stride: int, dropout: float = 0.0) -> None:
+    def __init__(self, inputs: int, inner: int, outputs: int, stride: int, dropout: float) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, inner, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(inner)
         self.relu1 = nn.ReLU()
-        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+        self.dropout = nn.Dropout(dropout)
         self.conv2 = nn.Conv2d(inner, outputs, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
         self.shortcut = _shortcut(inputs, outputs, stride)

@@ -1,4 +1,4 @@
-"""Pictures of spectrograms and confusion matrices, drawn the same wherever they are shown."""
+"""Pictures of spectrograms, confusion matrices and curves, drawn the same wherever they are shown."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +12,15 @@ from training.frontend import FrontEndConfig, mel_centres
 from training.recipe import Recipe
 
 _FREQUENCY_TICKS_HZ = (100, 500, 1000, 2000, 4000, 8000, 16000)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What was seen at each look at clips that are not learned from."""
+
+    steps: tuple[int, ...]
+    accuracy: tuple[float, ...]
+    loss: tuple[float, ...]
 
 
 def spectrogram_picture(decibels: NDArray[np.float32], recipe: Recipe, title: str) -> Figure:
@@ -46,15 +55,6 @@ def confusion_picture(confusion: NDArray[np.int64], labels: tuple[str, ...]) -> 
     return figure
 
 
-@dataclass(frozen=True)
-class Curve:
-    """What was seen at each look at clips that are not learned from."""
-
-    steps: tuple[int, ...]
-    accuracy: tuple[float, ...]
-    loss: tuple[float, ...]
-
-
 def curves_picture(curves: Mapping[int, Curve]) -> Figure:
     """Accuracy and loss by step, one line for each fold; what counts is the last point."""
     figure = _figure(8, 3)
@@ -67,8 +67,7 @@ def curves_picture(curves: Mapping[int, Curve]) -> Figure:
         axes.set_xlabel("step")
         axes.set_title(f"held out: {name}", fontsize=10)
         axes.grid(alpha=0.3)
-        if curves:
-            axes.legend(fontsize=7)
+        axes.legend(fontsize=7)
     return figure
 
 

@@ -15,13 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.augment import Mix, Mixing
+from training.augment import Mix
 from training.data.cache import FULL_SCALE
 from training.material import WindowSet
-from training.pieces import Loudness, turned
+from training.pieces import Pieces
 from training.recipe import Recipe
 
-_ALONE = Mixing()
 _AHEAD = 2  # batches kept ready: one being made while one waits
 
 
@@ -40,7 +39,7 @@ class Batch:
     """What one step of training sees."""
 
     waves: Tensor
-    """[B, window_samples] on the device, augmented."""
+    """[B, samples] on the device: windows or pieces of them, augmented."""
     labels: Tensor
     mix: Mix
     rng: torch.Generator
@@ -70,17 +69,16 @@ class Pipeline:
         self.batch_size = min(recipe.loop.batch_size, len(windows))
         self.steps_per_epoch = len(windows) // self.batch_size
         self.total_steps = self.steps_per_epoch * recipe.loop.epochs
-        self._loudness = Loudness(windows.samples, windows.windows) if recipe.loop.pieces else None
+        self._pieces = Pieces(windows, recipe.loop.piece_draws) if recipe.loop.pieces else None
 
     def batch(self, step: int) -> Batch:
         """The batch of this step; always the same."""
         recipe = self._recipe
         chosen = self._chosen(*divmod(step, self.steps_per_epoch))
         rng = torch.Generator(self._device).manual_seed(seed_for(recipe.loop.seed, Draw.AUGMENT, step))
-        waves = as_waves(self._pieces(chosen, step), self._device)
+        waves = as_waves(self._heard(chosen, step), self._device)
         waves = recipe.wave_augment(waves, recipe.audio.sample_rate, rng)
-        mixing = recipe.mixing if step < recipe.mixing.until * self.total_steps else _ALONE
-        mix = mixing.draw(len(chosen), rng)
+        mix = recipe.mixing.at(step, self.total_steps).draw(len(chosen), rng)
         labels = torch.from_numpy(self._windows.labels[chosen]).to(self._device)
         return Batch(mix.on_waves(waves), labels, mix, rng)
 
@@ -90,20 +88,15 @@ class Pipeline:
         shuffled = order.permutation(len(self._windows))
         return shuffled[position * self.batch_size :][: self.batch_size]
 
-    def _pieces(self, chosen: NDArray[np.int64], step: int) -> NDArray[np.int16]:
-        """Whole windows, or a piece of each that is as long as the recipe says of this part of the run."""
-        samples, rows = self._windows.samples, self._windows.windows[chosen]
-        length = self._piece_samples(step)
-        if self._loudness is None or length == self._recipe.audio.window_samples:
-            return samples[rows]
-        draw = np.random.default_rng(seed_for(self._recipe.loop.seed, Draw.PIECE, step))
-        starts = draw.integers(samples.shape[1], size=(len(rows), self._recipe.loop.piece_draws))
-        loudest = [
-            self._loudness.loudest(number, drawn, length) for number, drawn in zip(chosen, starts, strict=True)
-        ]
-        return np.stack([turned(samples[row], start, length) for row, start in zip(rows, loudest, strict=True)])
+    def _heard(self, chosen: NDArray[np.int64], step: int) -> NDArray[np.int16]:
+        """Whole windows, or a piece of each, as the recipe says of this part of the run."""
+        length = self._length(step)
+        if self._pieces is None or length == self._recipe.audio.window_samples:
+            return self._windows.samples[self._windows.windows[chosen]]
+        rng = np.random.default_rng(seed_for(self._recipe.loop.seed, Draw.PIECE, step))
+        return self._pieces.cut(chosen, length, rng)
 
-    def _piece_samples(self, step: int) -> int:
+    def _length(self, step: int) -> int:
         for piece in self._recipe.loop.pieces:
             if step < piece.until * self.total_steps:
                 return round(piece.seconds * self._recipe.audio.sample_rate)

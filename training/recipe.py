@@ -110,6 +110,13 @@ class LoopConfig(_Section):
     patience: int = Field(default=0, ge=0)
     """Stop after so many looks without a better loss on the validation fold, never the test fold; 0 = never."""
 
+    @model_validator(mode="after")
+    def _pieces_in_order(self) -> Self:
+        ends = [piece.until for piece in self.pieces]
+        if any(later <= end for end, later in pairwise(ends)):
+            raise ValueError(f"pieces: each must end later than the one before, not at {ends}")
+        return self
+
 
 class Recipe(_Section):
     """Everything that decides what a run does."""
@@ -139,16 +146,16 @@ class Recipe(_Section):
             )
         if self.audio.window_samples < self.front_end.n_fft:
             raise ValueError("audio.seconds is shorter than one frame of front_end.n_fft samples")
-        ends = [piece.until for piece in self.loop.pieces]
-        if any(later <= end for end, later in pairwise(ends)):
-            raise ValueError(f"loop.pieces: each must end later than the one before, not at {ends}")
-        for piece in self.loop.pieces:
-            if not self.front_end.n_fft / self.audio.sample_rate <= piece.seconds <= self.audio.seconds:
-                raise ValueError(
-                    f"loop.pieces: {piece.seconds:g} s is shorter than one frame of front_end.n_fft samples, "
-                    f"or longer than the window of {self.audio.seconds:g} s"
-                )
+        for _, seconds in self.loop.pieces:
+            if seconds > self.audio.seconds:
+                raise ValueError(f"loop.pieces: {seconds:g} s is longer than the window of {self.audio.seconds:g} s")
+            if seconds * self.audio.sample_rate < self.front_end.n_fft:
+                raise ValueError(f"loop.pieces: {seconds:g} s is shorter than one frame of front_end.n_fft samples")
         return self
+
+    def with_whole_windows(self) -> Self:
+        """The same, without pieces."""
+        return self.model_copy(update={"loop": self.loop.model_copy(update={"pieces": ()})})
 
 
 def shipped_recipes() -> list[str]:

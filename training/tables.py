@@ -23,7 +23,7 @@ _NAMES_SHOWN = 5
 _CONFIDENCE = 1.96  # standard deviations that hold 95 % of a normal distribution
 
 
-def show_finish(facts: ModelFacts, run: Run, seconds: float) -> None:
+def show_finish(facts: ModelFacts, run: Run) -> None:
     """What a run came to."""
     table = Table(title=f"{facts.recipe.name}, seed {facts.recipe.loop.seed}", show_header=False)
     if facts.metrics:
@@ -34,7 +34,7 @@ def show_finish(facts: ModelFacts, run: Run, seconds: float) -> None:
     else:
         table.add_row("held out", "nothing: accuracy is known from cross-validation only")
     table.add_row(
-        "learned", f"{facts.epochs:g} epochs of {len(run.material.train)} windows in {seconds / 60:.1f} min"
+        "learned", f"{facts.epochs:g} epochs of {len(run.material.train)} windows in {facts.minutes:.1f} min"
     )
     table.add_row("on", f"{machine(run.device)}, {run.precision}, commit {facts.commit}")
     table.add_row("model", str(run.folder / MODEL_FILE))

@@ -32,7 +32,7 @@ class TensorBoardObserver(Observer):
     def started(self, run: Run) -> None:
         """Open the log; after a resume, what lies beyond the resumed step is dropped."""
         self._run = run
-        self._writer = SummaryWriter(str(self._folder), purge_step=run.step + 1 if run.step else None)
+        self._writer = SummaryWriter(str(self._folder), purge_step=run.step + 1)
         self._since, self._since_step = time.perf_counter(), run.step
         if run.step == 0:
             text = "\n".join(f"    {name} = {value}" for name, value in flat_fields(run.recipe).items())
@@ -105,11 +105,11 @@ class TensorBoardObserver(Observer):
         self._writer.add_figure(tag, figure, look.step, close=False)
 
 
-def held_out_curves(folder: Path) -> Curve:
-    """What the log of a run says of the fold held out; empty, where there is none."""
+def held_out_curve(folder: Path) -> Curve | None:
+    """What the log of a run says of the fold held out, if there is one."""
     log = EventAccumulator(str(folder), size_guidance={SCALARS: 0}).Reload()
     if "held_out/loss" not in log.Tags()[SCALARS]:
-        return Curve((), (), ())
+        return None
     accuracy, loss = log.Scalars("held_out/accuracy"), log.Scalars("held_out/loss")
     steps = tuple(event.step for event in loss)
     return Curve(steps, tuple(event.value for event in accuracy), tuple(event.value for event in loss))

@@ -12,6 +12,8 @@ from typing import IO
 import pyarrow.parquet as pq
 import pytest
 
+from training import commands
+
 ROOT = Path(__file__).parent.parent.parent
 TINY_RECIPE = """
 [audio]
@@ -96,7 +98,15 @@ def test_a_shrunk_model_gives_the_same_answers(run: Path, home: Path, esc10_mini
     assert whole == small
 
 
-def test_without_a_checkpoint_the_shipped_model_of_the_fold_is_asked(home: Path, esc10_mini: Path) -> None:
+def test_the_shipped_model_of_the_fold_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "_CROSSVAL", tmp_path)
+    for fold in (3, 2):
+        (tmp_path / f"fold{fold}.safetensors").touch()
+    assert commands._shipped_witness(3).name == "fold3.safetensors"
+    assert commands._shipped_witness(None).name == "fold2.safetensors"
+
+
+def test_a_fold_whose_model_is_not_shipped_is_refused(home: Path, esc10_mini: Path) -> None:
     said = earshot(home, esc10_mini, "evaluate", "--fold", "7", status=1)
     assert "no model that has not heard fold 7 comes with Earshot: name one by --checkpoint" in said
 

@@ -17,7 +17,7 @@ from training.loop import PREDICTIONS_FILE, Interrupted
 from training.material import Sounds
 from training.observers import Observer
 from training.recipe import Recipe
-from training.tensorboard import TensorBoardObserver
+from training.tensorboard import TensorBoardObserver, held_out_curve
 
 CPU = torch.device("cpu")
 
@@ -55,6 +55,11 @@ def test_the_report_says_where_its_figures_come_from(tiny: Recipe, sounds: Sound
     report = json.loads((tmp_path / REPORT_FILE).read_text())
     assert report["mean"] == result.mean
     assert report["deviation"] == result.deviation
+    curve = held_out_curve(tmp_path / "fold2")
+    assert curve
+    assert curve.steps[-1] == 4
+    assert curve.accuracy[-1] == pytest.approx(result.accuracy[2])
+    assert curve.loss[-1] == pytest.approx(result.folds[1].predictions.loss)
     assert {"commits", "machine", "minutes", "seed", "recipe", "dataset"} <= report.keys()
     assert {entry["label"] for entry in report["classes"]} == set(sounds.dataset.labels)
 

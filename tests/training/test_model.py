@@ -28,6 +28,13 @@ def test_operations_are_counted_as_on_paper() -> None:
     assert multiply_accumulates(network, torch.zeros(1, 1, 8, 10)) == stem + convolutions + head
 
 
+def test_dropout_stands_in_every_block() -> None:
+    config = ModelConfig(dropout=0.3, block_dropout=0.1)
+    network = AudioResNet(config, 50)
+    shares = [module.p for module in network.modules() if isinstance(module, torch.nn.Dropout)]
+    assert shares == [0.1] * sum(config.blocks) + [0.3]
+
+
 def test_every_layer_can_be_addressed_by_name() -> None:
     names = dict(AudioResNet(ModelConfig(), 50).named_modules())
     assert {"stem.conv", "layer1.block1.conv1", "layer2.block1.relu", "layer2.block1.shortcut", "layer4.block2.bn2",

@@ -57,6 +57,13 @@ def test_every_field_can_be_overridden(name: str) -> None:
     assert after == before | {name: wanted}
 
 
+def test_whole_windows_in_place_of_pieces() -> None:
+    recipe = load_recipe("esc50-resnet")
+    whole = load_recipe("esc50-resnet", ["loop.pieces=[]"])
+    assert recipe.loop.pieces
+    assert recipe.with_whole_windows() == whole
+
+
 def test_a_recipe_survives_json() -> None:
     recipe = load_recipe("esc50-resnet")
     assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
@@ -66,9 +73,9 @@ def test_a_recipe_survives_json() -> None:
     ("override", "words"),
     [
         ("loop.epochs", "expected section.field=value"),
-        ("loop.pieces=[[0.5, 6.0]]", "loop.pieces: 6 s is .*longer than the window of 5 s"),
+        ("loop.pieces=[[0.5, 6.0]]", "loop.pieces: 6 s is longer than the window of 5 s"),
         ("loop.pieces=[[0.5, 0.01]]", "loop.pieces: 0.01 s is shorter than one frame"),
-        ("loop.pieces=[[0.5, 2.0], [0.5, 3.0]]", "loop.pieces: each must end later than the one before"),
+        ("loop.pieces=[[0.5, 2.0], [0.5, 3.0]]", "loop: pieces: each must end later than the one before"),
         ("loop.epochs=0", "loop.epochs: .*greater than or equal to 1"),
         ("loop.epoch=3", "loop.epoch: no such field; did you mean loop.epochs?"),
         ("=3", "no field is named"),

@@ -21,7 +21,7 @@ KINDS: tuple[Kind, ...] = ("none", "mixup", "cut_time", "cut_frequency")
 Domain = Literal["wave", "spectrogram"]
 
 LOUDNESS_WINDOWS = 50
-"""A clip is as loud as the loudest of so many parts (0.1 s of 5 s): padding with silence changes nothing."""
+"""A clip is as loud as the loudest of so many parts, 0.1 s of 5 s: padding with silence changes nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,16 +94,20 @@ class Mixing(BaseModel):
     """The same for cuts; 1, from the paper, makes every size as likely."""
     mixup_domain: Domain = "wave"
     """Waveforms mix as sounds do in the air; log-mel spectrograms mix like transparent pictures."""
-    until: float = Field(default=1.0, gt=0, le=1)
-    """The share of a run's steps after which each sound is heard alone, as those to be named are."""
     equal_level: bool = False
     """For mixup of waveforms: weigh as if both were equally loud (Between-Class learning, Tokozume, 2018)."""
+    until: float = Field(default=1.0, gt=0, le=1)
+    """Share of a run's steps that mix; from then on each sound is heard alone, as in service."""
 
     @model_validator(mode="after")
     def _some_weight(self) -> Self:
         if sum(self._weights()) <= 0:
             raise ValueError("all weights of mixing are zero; for no mixing give `none` a weight")
         return self
+
+    def at(self, step: int, steps: int) -> "Mixing":
+        """What is done at this step of so many: nothing, once `until` has passed."""
+        return self if step < self.until * steps else Mixing()
 
     def draw(self, batch_size: int, rng: torch.Generator, device: torch.device | str | None = None) -> Mix:
         """Decide for one batch; `device` (the generator's by default) is where the batch lies.
