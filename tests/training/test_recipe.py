@@ -23,7 +23,7 @@ def test_text_needs_no_quotes() -> None:
 
 
 OTHER_CHOICE = {"logmel": "mfcc", "pool4": "conv1", "auto": "fp32", "cross_entropy": "bce", "wave": "spectrogram",
-                "mean": "zero"}  # fmt: skip
+                "mean": "zero", "rows": "whole"}  # fmt: skip
 
 
 def changed(value: object) -> object:
@@ -47,7 +47,7 @@ def test_every_field_can_be_overridden(name: str) -> None:
     before = flat_fields(load_recipe("esc50-resnet"))
     special = {
         "labels": ["dog", "rain"],
-        "model.inner": [[8], [8], [8, 16], [8, 16]],
+        "model.inner": [[8], [8, 16], [8, 16], [8, 16]],
         "wave_augment.reverb.impulses": "rooms",
         "loop.pieces": [[0.3, 1.0], [0.6, 2.5]],
     }
