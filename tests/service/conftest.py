@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.service.process import Process, running
+from tests.service.tiny import Tiny, serving
+from tests.service.wire import Wire, wire
 
 ROOT = Path(__file__).parents[2]
 
@@ -15,6 +17,21 @@ def server() -> Iterator[Process]:
     """The small shipped bundle behind a real socket, as a process of its own."""
     with running("--bundle", "esc10-resnet") as process:
         yield process
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Iterator[Tiny]:
+    """The smallest application that reads bodies, behind uvicorn as the service runs it."""
+    with serving() as tiny:
+        yield tiny
+
+
+@pytest.fixture
+def line(tiny: Tiny) -> Iterator[Wire]:
+    """A connection to it that nothing has been sent on, and nobody refused before."""
+    tiny.refusals.clear()
+    with wire(tiny.port) as line:
+        yield line
 
 
 @pytest.fixture(scope="session")

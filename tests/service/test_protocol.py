@@ -5,7 +5,6 @@ Real sockets, uvicorn as the service runs it, and behind it the smallest applica
 
 import logging
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,19 +12,6 @@ from service import protocol
 from service.protocol import MOST_AHEAD
 from tests.service.tiny import LARGE, Tiny, serving
 from tests.service.wire import Wire, post, request, wait_for, wire
-
-
-@pytest.fixture(scope="module")
-def tiny() -> Iterator[Tiny]:
-    with serving() as tiny:
-        yield tiny
-
-
-@pytest.fixture
-def line(tiny: Tiny) -> Iterator[Wire]:
-    tiny.refusals.clear()
-    with wire(tiny.port) as line:
-        yield line
 
 
 @pytest.mark.parametrize(

@@ -21,18 +21,6 @@ ROOM_BYTES = 32 * 2**20
 """What the buffers of both sides may take beside what is read."""
 
 
-@pytest.fixture(scope="module")
-def tiny() -> Iterator[Tiny]:
-    with serving() as tiny:
-        yield tiny
-
-
-@pytest.fixture
-def line(tiny: Tiny) -> Iterator[Wire]:
-    with wire(tiny.port) as line:
-        yield line
-
-
 ENDLESS = {
     "target": b"GET /",
     "name of a header": b"GET / HTTP/1.1\r\n",

@@ -1,7 +1,6 @@
 """Whoever offers another protocol gets an answer: a WebSocket, or the one that the request would have had without."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 from websockets.frames import Frame, Opcode
@@ -9,20 +8,6 @@ from websockets.frames import Frame, Opcode
 from tests.service.stream.wires import handshake
 from tests.service.tiny import Tiny, serving
 from tests.service.wire import Wire, post, request, wire
-
-
-@pytest.fixture(scope="module")
-def tiny() -> Iterator[Tiny]:
-    with serving() as tiny:
-        yield tiny
-
-
-@pytest.fixture
-def line(tiny: Tiny) -> Iterator[Wire]:
-    tiny.refusals.clear()
-    with wire(tiny.port) as line:
-        yield line
-
 
 OFFERS = {
     "h2c": b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQA\r\n",
