@@ -109,7 +109,7 @@ class AudioResNet(nn.Module):
         if not self.reads_rows:
             x = x.mean(dim=2, keepdim=True)
         rows = x.mean(dim=3) + x.amax(dim=3)
-        return Output(self.head(self.dropout(rows.flatten(1))), rows.mean(dim=2))
+        return Output(self.head(self.dropout(torch.cat(rows.unbind(2), dim=1))), rows.mean(dim=2))
 
     def _initialise(self) -> None:
         for module in self.modules():
