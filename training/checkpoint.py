@@ -55,7 +55,7 @@ class ModelFacts(BaseModel):
     metrics: dict[str, float] = {}
     """Measured on the folds held out, by the weights of the last epoch."""
     minutes: float | None = None
-    """That the run took, pauses left out; none = from before this was kept."""
+    """That the run has taken, pauses left out; none = from before this was kept."""
 
 
 class RunProgress(BaseModel):
@@ -70,8 +70,6 @@ class RunProgress(BaseModel):
     """What `auto` meant where the run began."""
     best_loss: float | None = None
     looks_since_best: int = 0
-    seconds: float = 0
-    """Spent so far."""
 
 
 @dataclass(frozen=True)

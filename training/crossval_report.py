@@ -1,7 +1,7 @@
 """The report of a cross-validation: figures as JSON for programs, a page with tables and pictures for people."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,11 +10,13 @@ from matplotlib.figure import Figure
 from contract.files import replacing
 from training.crossval import CrossValidation
 from training.evaluation import Predictions, class_reports
-from training.pictures import confusion_picture, curves_picture
+from training.pictures import MOST_CLASSES, confusion_picture, curves_picture
 from training.tensorboard import held_out_curve
 
 REPORT_FILE = "report.json"
 PAGE_FILE = "report.md"
+_CURVES = "curves.png"
+_CONFUSION = "confusion.png"
 _HOW = (
     "Each fold is answered by a model that has not heard it: the moving average of the weights after the last of "
     "{epochs} epochs, seed {seed}. The mean is that of the folds, ± the standard deviation between them."
@@ -23,14 +25,23 @@ _HOW = (
 
 def write_report(result: CrossValidation, folder: Path) -> None:
     """Write all of it beside the runs."""
-    curves = {fold.fold: held_out_curve(folder / f"fold{fold.fold}") for fold in result.folds}
-    drawn = {fold: curve for fold, curve in curves.items() if curve}
-    labels = result.labels
+    pictures = _pictures(result, folder)
+    for name, figure in pictures.items():
+        _draw(folder / name, figure)
     _write(folder / REPORT_FILE, json.dumps(_figures(result), indent=2) + "\n")
-    _draw(folder / "confusion.png", confusion_picture(result.predictions.confusion(len(labels)), labels))
-    if drawn:
-        _draw(folder / "curves.png", curves_picture(drawn))
-    _write(folder / PAGE_FILE, _page(result, with_curves=bool(drawn)))
+    _write(folder / PAGE_FILE, _page(result, pictures))
+
+
+def _pictures(result: CrossValidation, folder: Path) -> dict[str, Figure]:
+    """Curves where the runs kept a log, the confusion of all folds where it can be read."""
+    pictures = {}
+    curves = {fold.fold: held_out_curve(folder / f"fold{fold.fold}") for fold in result.folds}
+    if drawn := {fold: curve for fold, curve in curves.items() if curve}:
+        pictures[_CURVES] = curves_picture(drawn)
+    if len(result.labels) <= MOST_CLASSES:
+        confusion = result.predictions.confusion(len(result.labels))
+        pictures[_CONFUSION] = confusion_picture(confusion, result.labels)
+    return pictures
 
 
 def _figures(result: CrossValidation) -> dict[str, object]:
@@ -48,16 +59,16 @@ def _figures(result: CrossValidation) -> dict[str, object]:
     }
 
 
-def _page(result: CrossValidation, with_curves: bool) -> str:
+def _page(result: CrossValidation, pictures: Collection[str]) -> str:
     parts = [
         f"# {result.recipe.name}: cross-validation on {result.dataset}",
         _HOW.format(epochs=result.recipe.loop.epochs, seed=result.recipe.loop.seed),
         f"Source {', '.join(_commits(result))}; {result.machine}.",
         _folds(result),
-        "![Held-out accuracy and loss](curves.png)" if with_curves else "",
+        f"![Held-out accuracy and loss]({_CURVES})" if _CURVES in pictures else "",
         "## Classes, the weakest first",
         _classes(result),
-        "![Confusion of all classes](confusion.png)",
+        f"![Confusion of all classes]({_CONFUSION})" if _CONFUSION in pictures else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -121,7 +121,6 @@ class Run:
                 precision=self.precision,
                 best_loss=self.best_loss,
                 looks_since_best=self.looks_since_best,
-                seconds=self.seconds,
             ),
             facts=self._facts({}),
         )
@@ -141,11 +140,6 @@ class Run:
             if stop():
                 self.save()
                 raise Interrupted
-
-    @property
-    def seconds(self) -> float:
-        """Spent on this run, before it was resumed and since."""
-        return time.perf_counter() - self._started
 
     @property
     def out_of_patience(self) -> bool:
@@ -229,7 +223,7 @@ class Run:
             epochs=self.step / self.pipeline.steps_per_epoch,
             commit=self.commit,
             metrics=metrics,
-            minutes=self.seconds / 60,
+            minutes=(time.perf_counter() - self._started) / 60,
         )
 
     @torch.no_grad()
@@ -254,7 +248,7 @@ class Run:
         self.scheduler.load_state_dict({"last_epoch": progress.scheduled, "_step_count": progress.scheduled + 1})
         self.step, self.commit = progress.step, state.facts.commit
         self.best_loss, self.looks_since_best = progress.best_loss, progress.looks_since_best
-        self._started -= progress.seconds
+        self._started -= 60 * (state.facts.minutes or 0)
 
 
 @torch.no_grad()

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from training.frontend import FrontEndConfig, mel_centres
 from training.recipe import Recipe
 
+MOST_CLASSES = 60
+"""In a confusion matrix; with more of them it is a grey square."""
+
 _FREQUENCY_TICKS_HZ = (100, 500, 1000, 2000, 4000, 8000, 16000)
 
 

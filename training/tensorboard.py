@@ -13,13 +13,12 @@ from training.checkpoint import ModelFacts
 from training.evaluation import Predictions
 from training.loop import Run
 from training.observers import Look, Observer, StepReport
-from training.pictures import Curve, confusion_picture, spectrogram_picture
+from training.pictures import MOST_CLASSES, Curve, confusion_picture, spectrogram_picture
 from training.pipeline import as_waves
 from training.recipe import flat_fields
 
 _CURVE_EVERY = 10  # steps between two points: finer ones only slow the page
 _SAMPLES = 6
-_MAX_CLASSES_SHOWN = 60  # a confusion matrix beyond this is a grey square
 
 
 class TensorBoardObserver(Observer):
@@ -59,7 +58,7 @@ class TensorBoardObserver(Observer):
         self._writer.add_scalar(f"{look.side}/accuracy", predictions.accuracy, look.step)
         self._writer.add_scalar(f"{look.side}/loss", predictions.loss, look.step)
         labels = self._run.material.dataset.labels
-        if len(labels) <= _MAX_CLASSES_SHOWN:
+        if len(labels) <= MOST_CLASSES:
             self._figure(
                 f"{look.side}/confusion", confusion_picture(predictions.confusion(len(labels)), labels), look
             )

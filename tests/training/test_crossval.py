@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from training import crossval_report
 from training.checkpoint import MODEL_FILE, CheckpointError, load_model
 from training.crossval import cross_validate
 from training.crossval_report import PAGE_FILE, REPORT_FILE, write_report
@@ -81,6 +82,15 @@ def test_without_a_log_there_are_no_curves(tiny: Recipe, sounds: Sounds, tmp_pat
     write_report(cross_validate(one_epoch(tiny), sounds, [1], tmp_path, CPU, unwatched), tmp_path)
     assert "curves.png" not in (tmp_path / PAGE_FILE).read_text()
     assert not (tmp_path / "curves.png").exists()
+
+
+def test_a_crowd_of_classes_is_not_drawn(
+    tiny: Recipe, sounds: Sounds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crossval_report, "MOST_CLASSES", 3)
+    write_report(cross_validate(one_epoch(tiny), sounds, [1], tmp_path, CPU, unwatched), tmp_path)
+    assert ".png" not in (tmp_path / PAGE_FILE).read_text()
+    assert not list(tmp_path.glob("*.png"))
 
 
 def test_stopped_and_started_again_it_goes_on(tiny: Recipe, sounds: Sounds, tmp_path: Path) -> None:

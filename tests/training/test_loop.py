@@ -87,8 +87,9 @@ def test_a_resumed_run_remembers_the_time_it_has_taken(tiny: Recipe, material: M
     with pytest.raises(Interrupted):
         Run(tiny, material, tmp_path, CPU).train(stop=after(2))
     state = load_state(tmp_path / STATE_FILE)
-    assert 0 < state.progress.seconds < 60
-    hour_later = replace(state, progress=state.progress.model_copy(update={"seconds": 3600}))
+    assert state.facts.minutes
+    assert 0 < state.facts.minutes < 1
+    hour_later = replace(state, facts=state.facts.model_copy(update={"minutes": 60}))
     assert Run(tiny, material, tmp_path, CPU, hour_later).train().minutes == pytest.approx(60.5, abs=0.5)
 
 
