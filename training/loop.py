@@ -42,6 +42,7 @@ from training.observers import Look, Observer, StepReport
 from training.pipeline import Batch, Draw, Pipeline, as_waves, seed_for
 from training.precision import autocast, repeatable, resolve_precision
 from training.recipe import Recipe
+from training.teacher import Teacher
 
 PREDICTIONS_FILE = "predictions.parquet"
 _NORMALISED_ON = 512  # windows: mean and deviation of a band are steady long before
@@ -92,6 +93,7 @@ class Run:
         self.step = 0
         self.best_loss: float | None = None
         self.looks_since_best = 0
+        self.teacher: Teacher | None = None
         self._started = time.perf_counter()
         if state is None and start is None:
             self._fit_normalisation()
@@ -107,6 +109,12 @@ class Run:
                 watching.callback(observer.closed)
             self._train(observers, stop)
             return self._finish(observers)
+
+    def learn_from_teacher(self, teacher: Teacher) -> None:
+        """Have the targets corrected by this teacher, whose time counts as the run's."""
+        self.teacher = teacher
+        if self.step == 0:
+            self._started = time.perf_counter() - 60 * teacher.minutes
 
     def save(self) -> None:
         """Write the state from which `Run` goes on bit for bit."""
@@ -153,6 +161,8 @@ class Run:
         torch.manual_seed(seed_for(self.recipe.loop.seed, Draw.NETWORK, self.step))  # for dropout
         with autocast(self.precision, self.device):
             logits = self.network(pictures).logits.float()
+            if self.teacher:
+                targets = self.teacher.corrected(targets, pictures, self.recipe.loss)
         loss = loss_of(logits, targets, self.recipe.loss)
         rate = float(self.optimiser.param_groups[0]["lr"])
         norm = self._descend(loss)

@@ -22,6 +22,11 @@ def targets_of(labels: Tensor, mix: Mix, classes: int, config: LossConfig) -> Te
     return audible * (1 - config.label_smoothing) + config.label_smoothing / classes
 
 
+def said_by(logits: Tensor, config: LossConfig) -> Tensor:
+    """[B, classes]: answers in the form of targets."""
+    return logits.softmax(1) if config.kind == "cross_entropy" else logits.sigmoid()
+
+
 def loss_of(logits: Tensor, targets: Tensor, config: LossConfig) -> Tensor:
     """Mean loss of the batch."""
     if config.kind == "cross_entropy":

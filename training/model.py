@@ -28,6 +28,9 @@ class ModelConfig(BaseModel):
     """Residual blocks of each stage."""
     inner: tuple[tuple[AtLeastOne, ...], ...] = ()
     """Channels between the two convolutions of each block, stage by stage; none named = as wide as the stage."""
+    kernels: tuple[Literal[1, 3], ...] = ()
+    """Kernels in each stage, but for those that halve the picture: with 1 a point hears less of what surrounds it.
+    None named = 3."""
     stem: Literal["pool4", "conv2", "conv1"] = "pool4"
     """First reduction of the picture: to a quarter by convolution and pooling, to a half by convolution, or none."""
     pooling: Literal["whole", "rows"] = "whole"
@@ -46,12 +49,19 @@ class ModelConfig(BaseModel):
             raise ValueError(
                 f"inner {self.inner} must name a width for each block of each stage: blocks {self.blocks}"
             )
+        if self.kernels and len(self.kernels) != len(self.blocks):
+            raise ValueError(f"kernels {self.kernels} must name one size for each stage: blocks {self.blocks}")
         return self
 
     @property
     def inner_widths(self) -> tuple[tuple[int, ...], ...]:
         """Channels inside of each block, named or not."""
         return self.inner or tuple((width,) * count for width, count in zip(self.widths, self.blocks, strict=True))
+
+    @property
+    def kernel_sizes(self) -> tuple[int, ...]:
+        """Of each stage, named or not."""
+        return self.kernels or (3,) * len(self.blocks)
 
 
 class Output(NamedTuple):
@@ -64,15 +74,16 @@ class Output(NamedTuple):
 
 
 class Block(nn.Module):
-    """Two 3×3 convolutions with `inner` channels between them, and a shortcut around both."""
+    """Two convolutions with `inner` channels between them, and a shortcut around both."""
 
-    def __init__(self, inputs: int, inner: int, outputs: int, stride: int, dropout: float) -> None:
+    def __init__(self, inputs: int, inner: int, outputs: int, stride: int, kernel: int, dropout: float) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(inputs, inner, 3, stride, padding=1, bias=False)
+        first = kernel if stride == 1 else 3  # a smaller one would leave points out
+        self.conv1 = nn.Conv2d(inputs, inner, first, stride, padding=first // 2, bias=False)
         self.bn1 = nn.BatchNorm2d(inner)
         self.relu1 = nn.ReLU()
         self.dropout = nn.Dropout(dropout)
-        self.conv2 = nn.Conv2d(inner, outputs, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(inner, outputs, kernel, padding=kernel // 2, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
         self.shortcut = _shortcut(inputs, outputs, stride)
         self.relu = nn.ReLU()
@@ -92,9 +103,10 @@ class AudioResNet(nn.Module):
         self.stem = _stem(config)
         inputs = config.widths[0]
         self.stages = [f"layer{i}" for i in range(1, len(config.widths) + 1)]
-        for name, width, inner in zip(self.stages, config.widths, config.inner_widths, strict=True):
+        shapes = zip(self.stages, config.widths, config.inner_widths, config.kernel_sizes, strict=True)
+        for name, width, inner, kernel in shapes:
             stride = 1 if name == "layer1" else 2
-            self.add_module(name, _stage(inputs, width, inner, stride, config.block_dropout))
+            self.add_module(name, _stage(inputs, width, inner, stride, kernel, config.block_dropout))
             inputs = width
         self.dropout = nn.Dropout(config.dropout)
         self.reads_rows = config.pooling == "rows"
@@ -169,8 +181,12 @@ def _stem(config: ModelConfig) -> nn.Sequential:
     return nn.Sequential(layers)
 
 
-def _stage(inputs: int, width: int, inner: tuple[int, ...], stride: int, dropout: float) -> nn.Sequential:
-    blocks = (Block(width if i else inputs, n, width, 1 if i else stride, dropout) for i, n in enumerate(inner))
+def _stage(
+    inputs: int, width: int, inner: tuple[int, ...], stride: int, kernel: int, dropout: float
+) -> nn.Sequential:
+    blocks = (
+        Block(width if i else inputs, n, width, 1 if i else stride, kernel, dropout) for i, n in enumerate(inner)
+    )
     return nn.Sequential(OrderedDict((f"block{i}", block) for i, block in enumerate(blocks, start=1)))
 
 

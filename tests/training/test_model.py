@@ -109,3 +109,25 @@ def test_rows_tell_low_from_high() -> None:
         answers = network(low), network(high)
         assert torch.allclose(answers[0].logits, answers[1].logits, atol=1e-5) is alike
         assert torch.allclose(answers[0].embedding, answers[1].embedding, atol=1e-5)
+
+
+def test_small_kernels_hear_less_of_what_surrounds_a_point() -> None:
+    """The last stage moves by one where sound is far away, or not at all."""
+    heard = []
+    for kernels in ((), (3, 1)):
+        torch.manual_seed(0)
+        config = ModelConfig(widths=(4, 8), blocks=(1, 2), kernels=kernels, stem="conv1")
+        network = AudioResNet(config, 8, 3).eval()
+        stage = network.get_submodule("layer2")
+        for block in stage.children():
+            torch.nn.init.ones_(block.get_parameter("bn2.weight"))  # or the block is its shortcut
+        x = torch.randn(1, 4, 8, 64).requires_grad_()
+        stage(x)[0, :, 0, 0].sum().backward()
+        assert x.grad is not None
+        heard.append(int(x.grad.abs().sum((0, 1, 2)).nonzero().max()) + 1)
+    assert heard[1] < heard[0]
+
+
+def test_kernels_are_named_for_each_stage() -> None:
+    with pytest.raises(ValueError, match="one size for each stage"):
+        ModelConfig(widths=(8, 16), blocks=(1, 1), kernels=(3,))

@@ -48,6 +48,7 @@ def test_every_field_can_be_overridden(name: str) -> None:
     special = {
         "labels": ["dog", "rain"],
         "model.inner": [[8], [8, 16], [8, 16], [8, 16]],
+        "model.kernels": [3, 1, 3, 1],
         "wave_augment.reverb.impulses": "rooms",
         "loop.pieces": [[0.3, 1.0], [0.6, 2.5]],
     }
