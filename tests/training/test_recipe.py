@@ -13,7 +13,8 @@ def test_shipped_recipes_are_valid_and_called_like_their_file(name: str) -> None
 
 
 def test_a_field_is_overridden_by_its_dotted_name() -> None:
-    recipe = load_recipe("esc50-resnet", ["loop.epochs=3", "model.widths=[8, 16]", "model.blocks=[1, 1]"])
+    shape = ["model.widths=[8, 16]", "model.blocks=[1, 1]", "model.kernels=[]"]
+    recipe = load_recipe("esc50-resnet", ["loop.epochs=3", *shape])
     assert recipe.loop.epochs == 3
     assert recipe.model.widths == (8, 16)
 
