@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
     from training.loop import Run
     from training.material import Sounds
-    from training.observers import Observer
     from training.recipe import Recipe
-    from training.runs import Watchers
 
 _DEFAULT_RECIPE = "esc50-resnet"
 _CROSSVAL = Path(__file__).parent.parent / "benchmarks" / "results" / "crossval" / _DEFAULT_RECIPE
@@ -91,11 +89,13 @@ def crossval(
 
     Stopped and started again, it goes on where it was.
     """
+    from training.console import ConsoleObserver
     from training.crossval import cross_validate
     from training.crossval_report import write_report
     from training.precision import device_named
     from training.stopping import stopping_politely
     from training.tables import show_crossval
+    from training.tensorboard import TensorBoardObserver
 
     chosen = _recipe(recipe, overrides)
     numbers = None if folds is None else _fold_numbers(folds)
@@ -103,7 +103,15 @@ def crossval(
     sounds = _sounds(data, chosen, cache)
 
     with stopping_politely(f"the same command goes on with {out}") as stop:
-        result = cross_validate(chosen, sounds, numbers, out, device_named(device), _watchers(out), stop)
+        result = cross_validate(
+            chosen,
+            sounds,
+            numbers,
+            out,
+            device_named(device),
+            lambda fold, folder: (ConsoleObserver(f"fold {fold}"), TensorBoardObserver(folder)),
+            stop,
+        )
     write_report(result, out)
     show_crossval(result)
 
@@ -237,25 +245,15 @@ def _refuse_to_overwrite(out: Path) -> None:
 
 
 def _train_to_the_end(run: "Run", data: Path) -> None:
-    from training.runs import train
+    from training.console import ConsoleObserver
     from training.stopping import stopping_politely
     from training.tables import show_finish
-
-    with stopping_politely(f"go on with: earshot train --resume --data {data} --out {run.folder}") as stop:
-        facts = train(run, _watchers(run.folder.resolve().parent), stop)
-    show_finish(facts, run)
-
-
-def _watchers(runs: Path) -> "Watchers":
-    """A terminal that names each run by its place among these runs, and TensorBoard."""
-    from training.console import ConsoleObserver
     from training.tensorboard import TensorBoardObserver
 
-    def watching(folder: Path) -> "tuple[Observer, ...]":
-        title = " ".join(folder.resolve().relative_to(runs.resolve()).parts)
-        return ConsoleObserver(title), TensorBoardObserver(folder)
-
-    return watching
+    observers = (ConsoleObserver(run.recipe.name), TensorBoardObserver(run.folder))
+    with stopping_politely(f"go on with: earshot train --resume --data {data} --out {run.folder}") as stop:
+        facts = run.train(observers, stop)
+    show_finish(facts, run)
 
 
 def _recipe(name: str, overrides: list[str] | None) -> "Recipe":

@@ -10,15 +10,25 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.checkpoint import MODEL_FILE, ModelFacts, load_model
+from training.checkpoint import (
+    MODEL_FILE,
+    STATE_FILE,
+    CheckpointError,
+    ModelFacts,
+    load_facts,
+    load_model,
+    load_state,
+)
 from training.data.dataset import DatasetError
 from training.data.splits import folds_of
 from training.evaluation import Predictions, join, predict, save_predictions
-from training.loop import PREDICTIONS_FILE
-from training.material import Sounds
+from training.loop import PREDICTIONS_FILE, Run
+from training.material import Material, Sounds
+from training.observers import Observer
 from training.provenance import machine
 from training.recipe import Recipe
-from training.runs import Watchers, begun, is_finished, train
+
+_WAY_OUT = "give another --out, or remove it"
 
 
 @dataclass(frozen=True)
@@ -67,7 +77,7 @@ def cross_validate(
     folds: Sequence[int] | None,
     folder: Path,
     device: torch.device,
-    watchers: Watchers,
+    observers_of: Callable[[int, Path], Sequence[Observer]],
     stop: Callable[[], bool] = lambda: False,
 ) -> CrossValidation:
     """Train and judge each fold (all by default); write `predictions.parquet` beside the runs."""
@@ -78,11 +88,33 @@ def cross_validate(
     for fold in folds or all_folds:
         material = sounds.split(frozenset({fold}))
         place = folder / f"fold{fold}"
-        if not is_finished(recipe, material, place):
-            train(begun(recipe, material, place, device), watchers, stop)
+        if not _is_finished(place, recipe, material):
+            _run(recipe, material, place, device).train(observers_of(fold, place), stop)
         model, facts = load_model(place / MODEL_FILE)
         results.append(FoldResult(fold, facts, predict(model.to(device), material.held_out, device)))
     dataset = sounds.dataset
     result = CrossValidation(recipe, dataset.name, dataset.labels, machine(device), tuple(results))
     save_predictions(folder / PREDICTIONS_FILE, result.predictions, dataset, folds_of(dataset))
     return result
+
+
+def _run(recipe: Recipe, material: Material, folder: Path, device: torch.device) -> Run:
+    state = load_state(folder / STATE_FILE) if (folder / STATE_FILE).is_file() else None
+    if state:
+        _require_same(state.facts, recipe, material, folder)
+    return Run(recipe, material, folder, device, state)
+
+
+def _is_finished(folder: Path, recipe: Recipe, material: Material) -> bool:
+    if not (folder / MODEL_FILE).is_file():
+        return False
+    _require_same(load_facts(folder / MODEL_FILE), recipe, material, folder)
+    return True
+
+
+def _require_same(facts: ModelFacts, recipe: Recipe, material: Material, folder: Path) -> None:
+    """Models of another recipe have no place in this mean, those of another split may have learned these clips."""
+    if facts.recipe != recipe:
+        raise CheckpointError(f"{folder} was trained with another recipe: {_WAY_OUT}")
+    if facts.split != material.fingerprint():
+        raise CheckpointError(f"{folder} was trained on other clips or another split: {_WAY_OUT}")

@@ -35,14 +35,13 @@ from training.checkpoint import (
 from training.data.dataset import DatasetError
 from training.evaluation import Predictions, predict, save_predictions
 from training.frontend import LogMel
-from training.losses import loss_of, targets_of
+from training.losses import loss_of, self_taught, targets_of
 from training.material import Material, WindowSet
 from training.model import Classifier
 from training.observers import Look, Observer, StepReport
 from training.pipeline import Batch, Draw, Pipeline, as_waves, seed_for
 from training.precision import autocast, repeatable, resolve_precision
 from training.recipe import Recipe
-from training.teacher import Teacher
 
 PREDICTIONS_FILE = "predictions.parquet"
 _NORMALISED_ON = 512  # windows: mean and deviation of a band are steady long before
@@ -93,7 +92,6 @@ class Run:
         self.step = 0
         self.best_loss: float | None = None
         self.looks_since_best = 0
-        self.teacher: Teacher | None = None
         self._started = time.perf_counter()
         if state is None and start is None:
             self._fit_normalisation()
@@ -109,12 +107,6 @@ class Run:
                 watching.callback(observer.closed)
             self._train(observers, stop)
             return self._finish(observers)
-
-    def learn_from_teacher(self, teacher: Teacher) -> None:
-        """Have the targets corrected by this teacher, whose time counts as the run's."""
-        self.teacher = teacher
-        if self.step == 0:
-            self._started = time.perf_counter() - 60 * teacher.minutes
 
     def save(self) -> None:
         """Write the state from which `Run` goes on bit for bit."""
@@ -158,11 +150,11 @@ class Run:
         """One step: a batch seen, the weights moved."""
         pictures = pictures_of(batch, self.model.frontend, self.recipe)
         targets = targets_of(batch.labels, batch.mix, len(self.material.dataset.labels), self.recipe.loss)
+        if self.recipe.loss.self_taught:
+            targets = self_taught(targets, self._said(pictures), self.step / self.total_steps, self.recipe.loss)
         torch.manual_seed(seed_for(self.recipe.loop.seed, Draw.NETWORK, self.step))  # for dropout
         with autocast(self.precision, self.device):
             logits = self.network(pictures).logits.float()
-            if self.teacher:
-                targets = self.teacher.corrected(targets, pictures, self.recipe.loss)
         loss = loss_of(logits, targets, self.recipe.loss)
         rate = float(self.optimiser.param_groups[0]["lr"])
         norm = self._descend(loss)
@@ -170,6 +162,13 @@ class Run:
         self.step += 1
         accuracy = (logits.detach().argmax(1) == batch.stronger_labels).float().mean()
         return StepReport(self.step, loss.detach(), accuracy, norm, rate)
+
+    @torch.no_grad()
+    def _said(self, pictures: Tensor) -> Tensor:
+        """Scores by the average of the weights."""
+        with autocast(self.precision, self.device):
+            scores: Tensor = self.average.module.network(pictures).logits
+        return scores.float()
 
     def _descend(self, loss: Tensor) -> Tensor:
         self.optimiser.zero_grad(set_to_none=True)

@@ -22,9 +22,14 @@ def targets_of(labels: Tensor, mix: Mix, classes: int, config: LossConfig) -> Te
     return audible * (1 - config.label_smoothing) + config.label_smoothing / classes
 
 
-def said_by(logits: Tensor, config: LossConfig) -> Tensor:
-    """[B, classes]: answers in the form of targets."""
-    return logits.softmax(1) if config.kind == "cross_entropy" else logits.sigmoid()
+def self_taught(targets: Tensor, said: Tensor, progress: float, config: LossConfig) -> Tensor:
+    """Targets drawn towards what a steadier self says of the same batch (logits), the more the further the run is.
+
+    It hears what is in a mixed batch, where the labels only say what was put in (after Kim et al., 2021, whose
+    steadier self is the model of the epoch before).
+    """
+    answers = said.softmax(1) if config.kind == "cross_entropy" else said.sigmoid()
+    return targets.lerp(answers, config.self_taught * progress)
 
 
 def loss_of(logits: Tensor, targets: Tensor, config: LossConfig) -> Tensor:

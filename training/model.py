@@ -4,7 +4,6 @@ Every module has a name that can be spoken of from outside: `layer2.block1.relu`
 the second stage. The debug path addresses them by these names, so they are part of the contract.
 """
 
-import math
 from collections import OrderedDict
 from typing import Annotated, Literal, NamedTuple, Self
 
@@ -28,16 +27,10 @@ class ModelConfig(BaseModel):
     """Residual blocks of each stage."""
     inner: tuple[tuple[AtLeastOne, ...], ...] = ()
     """Channels between the two convolutions of each block, stage by stage; none named = as wide as the stage."""
-    kernels: tuple[Literal[1, 3], ...] = ()
-    """Kernels in each stage, but for those that halve the picture: with 1 a point hears less of what surrounds it.
-    None named = 3."""
     stem: Literal["pool4", "conv2", "conv1"] = "pool4"
     """First reduction of the picture: to a quarter by convolution and pooling, to a half by convolution, or none."""
-    pooling: Literal["whole", "rows"] = "whole"
-    """What the last layer reads: the mean of all heights of the picture, or each row for itself, so that it tells low
-    sounds from high ones that are otherwise alike."""
     dropout: float = Field(default=0.2, ge=0, lt=1)
-    """Before the last layer, on what it reads."""
+    """On the embedding, before the last layer."""
     block_dropout: float = Field(default=0.0, ge=0, lt=1)
     """Inside each block, between its convolutions."""
 
@@ -49,19 +42,12 @@ class ModelConfig(BaseModel):
             raise ValueError(
                 f"inner {self.inner} must name a width for each block of each stage: blocks {self.blocks}"
             )
-        if self.kernels and len(self.kernels) != len(self.blocks):
-            raise ValueError(f"kernels {self.kernels} must name one size for each stage: blocks {self.blocks}")
         return self
 
     @property
     def inner_widths(self) -> tuple[tuple[int, ...], ...]:
         """Channels inside of each block, named or not."""
         return self.inner or tuple((width,) * count for width, count in zip(self.widths, self.blocks, strict=True))
-
-    @property
-    def kernel_sizes(self) -> tuple[int, ...]:
-        """Of each stage, named or not."""
-        return self.kernels or (3,) * len(self.blocks)
 
 
 class Output(NamedTuple):
@@ -70,20 +56,19 @@ class Output(NamedTuple):
     logits: Tensor
     """[B, classes]."""
     embedding: Tensor
-    """[B, width of the last stage]: what was heard, at whatever height."""
+    """[B, width of the last stage]."""
 
 
 class Block(nn.Module):
-    """Two convolutions with `inner` channels between them, and a shortcut around both."""
+    """Two 3×3 convolutions with `inner` channels between them, and a shortcut around both."""
 
-    def __init__(self, inputs: int, inner: int, outputs: int, stride: int, kernel: int, dropout: float) -> None:
+    def __init__(self, inputs: int, inner: int, outputs: int, stride: int, dropout: float) -> None:
         super().__init__()
-        first = kernel if stride == 1 else 3  # a smaller one would leave points out
-        self.conv1 = nn.Conv2d(inputs, inner, first, stride, padding=first // 2, bias=False)
+        self.conv1 = nn.Conv2d(inputs, inner, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(inner)
         self.relu1 = nn.ReLU()
         self.dropout = nn.Dropout(dropout)
-        self.conv2 = nn.Conv2d(inner, outputs, kernel, padding=kernel // 2, bias=False)
+        self.conv2 = nn.Conv2d(inner, outputs, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
         self.shortcut = _shortcut(inputs, outputs, stride)
         self.relu = nn.ReLU()
@@ -96,32 +81,29 @@ class Block(nn.Module):
 
 
 class AudioResNet(nn.Module):
-    """Spectrogram [B, 1, F, T] with F bands → logits and embedding."""
+    """Spectrogram [B, 1, F, T] → logits and embedding."""
 
-    def __init__(self, config: ModelConfig, bands: int, classes: int) -> None:
+    def __init__(self, config: ModelConfig, classes: int) -> None:
         super().__init__()
         self.stem = _stem(config)
         inputs = config.widths[0]
         self.stages = [f"layer{i}" for i in range(1, len(config.widths) + 1)]
-        shapes = zip(self.stages, config.widths, config.inner_widths, config.kernel_sizes, strict=True)
-        for name, width, inner, kernel in shapes:
+        for name, width, inner in zip(self.stages, config.widths, config.inner_widths, strict=True):
             stride = 1 if name == "layer1" else 2
-            self.add_module(name, _stage(inputs, width, inner, stride, kernel, config.block_dropout))
+            self.add_module(name, _stage(inputs, width, inner, stride, config.block_dropout))
             inputs = width
         self.dropout = nn.Dropout(config.dropout)
-        self.reads_rows = config.pooling == "rows"
-        self.head = nn.Linear(inputs * (_rows(config, bands) if self.reads_rows else 1), classes)
+        self.head = nn.Linear(inputs, classes)
         self._initialise()
 
     def forward(self, spectrograms: Tensor) -> Output:
-        """[B, 1, F, T] → scores of each class, and an embedding."""
+        """[B, 1, F, T] → scores of each class, and the embedding that they are read from."""
         x = self.stem(spectrograms)
         for name in self.stages:
             x = self.get_submodule(name)(x)
-        if not self.reads_rows:
-            x = x.mean(dim=2, keepdim=True)
-        rows = x.mean(dim=3) + x.amax(dim=3)
-        return Output(self.head(self.dropout(torch.cat(rows.unbind(2), dim=1))), rows.mean(dim=2))
+        over_time = x.mean(dim=2)
+        embedding = over_time.mean(dim=2) + over_time.amax(dim=2)
+        return Output(self.head(self.dropout(embedding)), embedding)
 
     def _initialise(self) -> None:
         for module in self.modules():
@@ -163,12 +145,6 @@ def multiply_accumulates(network: nn.Module, spectrogram: Tensor) -> int:
     return sum(counted)
 
 
-def _rows(config: ModelConfig, bands: int) -> int:
-    """Height of the picture that the last stage gives: each halving rounds up."""
-    halvings = {"pool4": 2, "conv2": 1, "conv1": 0}[config.stem] + len(config.widths) - 1
-    return math.ceil(bands / (1 << halvings))
-
-
 def _stem(config: ModelConfig) -> nn.Sequential:
     stride = 1 if config.stem == "conv1" else 2
     layers: OrderedDict[str, nn.Module] = OrderedDict(
@@ -181,12 +157,8 @@ def _stem(config: ModelConfig) -> nn.Sequential:
     return nn.Sequential(layers)
 
 
-def _stage(
-    inputs: int, width: int, inner: tuple[int, ...], stride: int, kernel: int, dropout: float
-) -> nn.Sequential:
-    blocks = (
-        Block(width if i else inputs, n, width, 1 if i else stride, kernel, dropout) for i, n in enumerate(inner)
-    )
+def _stage(inputs: int, width: int, inner: tuple[int, ...], stride: int, dropout: float) -> nn.Sequential:
+    blocks = (Block(width if i else inputs, n, width, 1 if i else stride, dropout) for i, n in enumerate(inner))
     return nn.Sequential(OrderedDict((f"block{i}", block) for i, block in enumerate(blocks, start=1)))
 
 

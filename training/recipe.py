@@ -55,6 +55,9 @@ class LossConfig(_Section):
     """Share given to all classes alike."""
     drop_weaker_above: float = Field(default=0.9, ge=0.5, le=1)
     """For bce: a label whose partner weighs more than this is not audible."""
+    self_taught: float = Field(default=0.0, ge=0, le=1)
+    """How much of each target, in the end, is what the average of the weights says of the same mixed batch; it grows
+    evenly from nothing in the first step."""
 
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -118,15 +121,6 @@ class LoopConfig(_Section):
         return self
 
 
-class TeacherConfig(_Section):
-    """A first model of the same recipe, whose answers the model learns from beside the labels."""
-
-    epochs: int = Field(default=0, ge=0)
-    """Epochs that the teacher itself learns for, from labels alone; 0 = there is none."""
-    share: float = Field(default=0.8, gt=0, le=1)
-    """How much of each target is what the teacher says of the same mixed batch; the rest is the label."""
-
-
 class Recipe(_Section):
     """Everything that decides what a run does."""
 
@@ -143,7 +137,6 @@ class Recipe(_Section):
     loss: LossConfig = LossConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     loop: LoopConfig = LoopConfig()
-    teacher: TeacherConfig = TeacherConfig()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -166,11 +159,6 @@ class Recipe(_Section):
     def with_whole_windows(self) -> Self:
         """The same, without pieces."""
         return self.model_copy(update={"loop": self.loop.model_copy(update={"pieces": ()})})
-
-    def for_teacher(self) -> Self:
-        """What the teacher is trained by."""
-        loop = self.loop.model_copy(update={"epochs": self.teacher.epochs})
-        return self.model_copy(update={"loop": loop, "teacher": TeacherConfig()})
 
 
 def shipped_recipes() -> list[str]:

@@ -12,7 +12,7 @@ TINY = Recipe.model_validate(
         "name": "tiny",
         "audio": {"sample_rate": 16000, "seconds": 5.0},
         "front_end": {"n_fft": 512, "hop": 320, "n_mels": 40, "fmax": 8000},
-        "model": {"widths": [8, 16, 32], "blocks": [1, 1, 1], "pooling": "rows", "dropout": 0.1},
+        "model": {"widths": [8, 16, 32], "blocks": [1, 1, 1], "dropout": 0.1},
         "wave_augment": {"shift": {"p": 1.0}, "gain": {"p": 0.5}},
         "spectrogram_augment": {"time": {"p": 0.5}, "frequency": {"p": 0.5}},
         "mixing": {"none": 1, "mixup": 1},

@@ -29,11 +29,11 @@ def one_epoch(recipe: Recipe, seed: int = 0) -> Recipe:
     return Recipe.model_validate(content)
 
 
-def unwatched(_folder: Path) -> tuple[Observer, ...]:
+def unwatched(_fold: int, _folder: Path) -> tuple[Observer, ...]:
     return ()
 
 
-def watched(folder: Path) -> tuple[Observer, ...]:
+def watched(_fold: int, folder: Path) -> tuple[Observer, ...]:
     return (TensorBoardObserver(folder),)
 
 

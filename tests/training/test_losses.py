@@ -3,7 +3,7 @@
 import torch
 
 from training.augment import Mix
-from training.losses import loss_of, targets_of
+from training.losses import loss_of, self_taught, targets_of
 from training.recipe import LossConfig
 
 LABELS = torch.tensor([0, 1, 2])
@@ -43,3 +43,17 @@ def test_the_right_answer_costs_less_than_a_wrong_one() -> None:
         right = loss_of(5 * torch.eye(3), targets, config)
         wrong = loss_of(5 * torch.eye(3).roll(1, 0), targets, config)
         assert right < wrong
+
+
+def test_a_steadier_self_is_listened_to_more_and_more() -> None:
+    targets, said = torch.eye(3), torch.tensor([[2.0, 0, 0], [0, 0, 0], [0, 0, -3]])
+    config = LossConfig(self_taught=0.8)
+    assert torch.equal(self_taught(targets, said, 0, config), targets)
+    assert torch.allclose(self_taught(targets, said, 0.5, config), 0.6 * targets + 0.4 * said.softmax(1))
+    assert torch.allclose(self_taught(targets, said, 1, config), 0.2 * targets + 0.8 * said.softmax(1))
+
+
+def test_yes_and_no_of_a_steadier_self_are_told_apart_for_each_class() -> None:
+    config = LossConfig(kind="bce", self_taught=1)
+    said = torch.tensor([[3.0, 3, -3]])
+    assert torch.allclose(self_taught(torch.zeros(1, 3), said, 1, config), said.sigmoid())
