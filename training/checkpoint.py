@@ -48,6 +48,8 @@ class ModelFacts(BaseModel):
     """Folds that it was looked at on the way, and has not learned from either."""
     split: str = ""
     """Fingerprint of the clips and of the side on which each stood."""
+    teachers: tuple[str, ...] = ()
+    """SHA-256 of the models that it learned from beside the labels."""
     epochs: float
     """Epochs that it was trained for; a run that was cut short ends in a fraction."""
     commit: str

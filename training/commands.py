@@ -23,6 +23,13 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", "-s", metavar="FIELD=VALUE", help="Override a field: -s loop.epochs=20. Repeatable."),
 ]
+TeachersOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="A run, or those of a crossval, to learn from beside the labels: of the models there, those teach that "
+        "have not heard the fold held out."
+    ),
+]
 DeviceOption = Annotated[str | None, typer.Option(help="cpu or cuda. By default the GPU where there is one.")]
 
 
@@ -46,6 +53,7 @@ def train(
         int | None, typer.Option(help="One more fold held back, to look at on the way (early stopping).")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, as it was begun.")] = False,
+    teachers: TeachersOption = None,
     overrides: SetOption = None,
     cache: CacheOption = None,
     device: DeviceOption = None,
@@ -56,11 +64,14 @@ def train(
     """
     from training.loop import Run
     from training.precision import device_named
+    from training.teachers import find_teachers, keep_teachers
 
     where = device_named(device)
     if resume:
-        if recipe or overrides or all_folds or fold is not None or validation_fold is not None:
-            raise EarshotError("--resume goes on with the recipe and folds of the run: give it --out and --data only")
+        if recipe or overrides or all_folds or teachers or fold is not None or validation_fold is not None:
+            raise EarshotError(
+                "--resume goes on with the recipe, folds and teachers of the run: give it --out and --data only"
+            )
         _train_to_the_end(_resumed(out, data, cache, where), data)
         return
     if all_folds and fold is not None:
@@ -70,7 +81,10 @@ def train(
     chosen = _recipe(recipe or _DEFAULT_RECIPE, overrides)
     held_out = frozenset() if all_folds else frozenset({1 if fold is None else fold})
     looked_at = frozenset() if validation_fold is None else frozenset({validation_fold})
-    _train_to_the_end(Run(chosen, _sounds(data, chosen, cache).split(held_out, looked_at), out, where), data)
+    material = _sounds(data, chosen, cache).split(held_out, looked_at)
+    if teachers:
+        keep_teachers(find_teachers(teachers, chosen, material), out)
+    _train_to_the_end(Run(chosen, material, out, where), data)
 
 
 def crossval(
@@ -81,6 +95,7 @@ def crossval(
     folds: Annotated[
         str | None, typer.Option(help="Only these folds, as in 1,2,3. By default all that the data has.")
     ] = None,
+    teachers: TeachersOption = None,
     overrides: SetOption = None,
     cache: CacheOption = None,
     device: DeviceOption = None,
@@ -111,6 +126,7 @@ def crossval(
             device_named(device),
             lambda fold, folder: (ConsoleObserver(f"fold {fold}"), TensorBoardObserver(folder)),
             stop,
+            teachers,
         )
     write_report(result, out)
     show_crossval(result)

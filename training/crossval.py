@@ -27,6 +27,7 @@ from training.material import Material, Sounds
 from training.observers import Observer
 from training.provenance import machine
 from training.recipe import Recipe
+from training.teachers import digests_of, find_teachers, keep_teachers
 
 _WAY_OUT = "give another --out, or remove it"
 
@@ -79,8 +80,12 @@ def cross_validate(
     device: torch.device,
     observers_of: Callable[[int, Path], Sequence[Observer]],
     stop: Callable[[], bool] = lambda: False,
+    teachers: Path | None = None,
 ) -> CrossValidation:
-    """Train and judge each fold (all by default); write `predictions.parquet` beside the runs."""
+    """Train and judge each fold (all by default); write `predictions.parquet` beside the runs.
+
+    Where there are `teachers`, each fold learns from those that have not heard it either.
+    """
     all_folds = sorted(set(folds_of(sounds.dataset)))
     if unknown := set(folds or ()) - set(all_folds):
         raise DatasetError(f"{sounds.dataset.name} has no fold {min(unknown)}; it has {all_folds}")
@@ -88,8 +93,9 @@ def cross_validate(
     for fold in folds or all_folds:
         material = sounds.split(frozenset({fold}))
         place = folder / f"fold{fold}"
-        if not _is_finished(place, recipe, material):
-            _run(recipe, material, place, device).train(observers_of(fold, place), stop)
+        teaching = find_teachers(teachers, recipe, material) if teachers else []
+        if not _is_finished(place, recipe, material, teaching):
+            _run(recipe, material, place, device, teaching).train(observers_of(fold, place), stop)
         model, facts = load_model(place / MODEL_FILE)
         results.append(FoldResult(fold, facts, predict(model.to(device), material.held_out, device)))
     dataset = sounds.dataset
@@ -98,23 +104,29 @@ def cross_validate(
     return result
 
 
-def _run(recipe: Recipe, material: Material, folder: Path, device: torch.device) -> Run:
+def _run(recipe: Recipe, material: Material, folder: Path, device: torch.device, teachers: Sequence[Path]) -> Run:
     state = load_state(folder / STATE_FILE) if (folder / STATE_FILE).is_file() else None
     if state:
-        _require_same(state.facts, recipe, material, folder)
+        _require_same(state.facts, recipe, material, folder, teachers)
+    else:
+        keep_teachers(teachers, folder)
     return Run(recipe, material, folder, device, state)
 
 
-def _is_finished(folder: Path, recipe: Recipe, material: Material) -> bool:
+def _is_finished(folder: Path, recipe: Recipe, material: Material, teachers: Sequence[Path]) -> bool:
     if not (folder / MODEL_FILE).is_file():
         return False
-    _require_same(load_facts(folder / MODEL_FILE), recipe, material, folder)
+    _require_same(load_facts(folder / MODEL_FILE), recipe, material, folder, teachers)
     return True
 
 
-def _require_same(facts: ModelFacts, recipe: Recipe, material: Material, folder: Path) -> None:
+def _require_same(
+    facts: ModelFacts, recipe: Recipe, material: Material, folder: Path, teachers: Sequence[Path]
+) -> None:
     """Models of another recipe have no place in this mean, those of another split may have learned these clips."""
     if facts.recipe != recipe:
         raise CheckpointError(f"{folder} was trained with another recipe: {_WAY_OUT}")
     if facts.split != material.fingerprint():
         raise CheckpointError(f"{folder} was trained on other clips or another split: {_WAY_OUT}")
+    if facts.teachers != digests_of(teachers):
+        raise CheckpointError(f"{folder} learned from other --teachers, or from none: {_WAY_OUT}")

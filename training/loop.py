@@ -2,7 +2,8 @@
 
 A run is a folder: `state.safetensors` to go on from, `model.safetensors` (the moving average after the last epoch:
 never the epoch that happened to be best on the test fold), `predictions.parquet` for the clips held out, and the
-event files of TensorBoard. What is shown on the way is the business of the observers.
+event files of TensorBoard. Where it holds `teachers/`, the run learns from them too. What is shown on the way is the
+business of the observers.
 """
 
 import math
@@ -35,13 +36,14 @@ from training.checkpoint import (
 from training.data.dataset import DatasetError
 from training.evaluation import Predictions, predict, save_predictions
 from training.frontend import LogMel
-from training.losses import loss_of, self_taught, targets_of
+from training.losses import loss_of, targets_of, taught
 from training.material import Material, WindowSet
 from training.model import Classifier
 from training.observers import Look, Observer, StepReport
 from training.pipeline import Batch, Draw, Pipeline, as_waves, seed_for
 from training.precision import autocast, repeatable, resolve_precision
 from training.recipe import Recipe
+from training.teachers import digests_of, kept_teachers, load_teachers
 
 PREDICTIONS_FILE = "predictions.parquet"
 _NORMALISED_ON = 512  # windows: mean and deviation of a band are steady long before
@@ -78,6 +80,9 @@ class Run:
         self.commit = source_commit()  # now: the checkout may change while the run goes on
         asked = state.progress.precision if state else recipe.loop.precision
         self.precision = resolve_precision(asked, device)
+        teachers = kept_teachers(folder)
+        self.taught_by = digests_of(teachers)
+        self.teachers = load_teachers(teachers, device, self.precision)
         self.pipeline = Pipeline(material.train, recipe, device)
         self.total_steps = self.pipeline.total_steps
         torch.manual_seed(seed_for(recipe.loop.seed, Draw.WEIGHTS))
@@ -150,8 +155,8 @@ class Run:
         """One step: a batch seen, the weights moved."""
         pictures = pictures_of(batch, self.model.frontend, self.recipe)
         targets = targets_of(batch.labels, batch.mix, len(self.material.dataset.labels), self.recipe.loss)
-        if self.recipe.loss.self_taught:
-            targets = self_taught(targets, self._said(pictures), self.step / self.total_steps, self.recipe.loss)
+        if self.teachers:
+            targets = taught(targets, self.teachers.say(batch, self.step), self.recipe.loss)
         torch.manual_seed(seed_for(self.recipe.loop.seed, Draw.NETWORK, self.step))  # for dropout
         with autocast(self.precision, self.device):
             logits = self.network(pictures).logits.float()
@@ -162,13 +167,6 @@ class Run:
         self.step += 1
         accuracy = (logits.detach().argmax(1) == batch.stronger_labels).float().mean()
         return StepReport(self.step, loss.detach(), accuracy, norm, rate)
-
-    @torch.no_grad()
-    def _said(self, pictures: Tensor) -> Tensor:
-        """Scores by the average of the weights."""
-        with autocast(self.precision, self.device):
-            scores: Tensor = self.average.module.network(pictures).logits
-        return scores.float()
 
     def _descend(self, loss: Tensor) -> Tensor:
         self.optimiser.zero_grad(set_to_none=True)
@@ -229,6 +227,7 @@ class Run:
             held_out_folds=self.material.held_out_folds,
             validation_folds=self.material.validation_folds,
             split=self.split,
+            teachers=self.taught_by,
             epochs=self.step / self.pipeline.steps_per_epoch,
             commit=self.commit,
             metrics=metrics,
@@ -247,6 +246,8 @@ class Run:
             raise CheckpointError(
                 f"{self.folder} was trained on other clips or another split: resume with the data as it was"
             )
+        if state.facts.teachers != self.taught_by:
+            raise CheckpointError(f"{self.folder} learned from other teachers: resume with those it had")
         self.model.load_state_dict(state.model)
         self.average.module.load_state_dict(state.average)
         self.optimiser.load_state_dict(state.optimiser)

@@ -22,14 +22,10 @@ def targets_of(labels: Tensor, mix: Mix, classes: int, config: LossConfig) -> Te
     return audible * (1 - config.label_smoothing) + config.label_smoothing / classes
 
 
-def self_taught(targets: Tensor, said: Tensor, progress: float, config: LossConfig) -> Tensor:
-    """Targets drawn towards what a steadier self says of the same batch (logits), the more the further the run is.
-
-    It hears what is in a mixed batch, where the labels only say what was put in (after Kim et al., 2021, whose
-    steadier self is the model of the epoch before).
-    """
+def taught(targets: Tensor, said: Tensor, config: LossConfig) -> Tensor:
+    """Targets drawn towards what a teacher says of the same batch (logits)."""
     answers = said.softmax(1) if config.kind == "cross_entropy" else said.sigmoid()
-    return targets.lerp(answers, config.self_taught * progress)
+    return targets.lerp(answers, config.taught)
 
 
 def loss_of(logits: Tensor, targets: Tensor, config: LossConfig) -> Tensor:

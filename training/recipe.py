@@ -55,9 +55,8 @@ class LossConfig(_Section):
     """Share given to all classes alike."""
     drop_weaker_above: float = Field(default=0.9, ge=0.5, le=1)
     """For bce: a label whose partner weighs more than this is not audible."""
-    self_taught: float = Field(default=0.0, ge=0, le=1)
-    """How much of each target, in the end, is what the average of the weights says of the same mixed batch; it grows
-    evenly from nothing in the first step."""
+    taught: float = Field(default=0.8, ge=0, le=1)
+    """Where the run has teachers: how much of each target is what they say of the same mixed batch."""
 
 
 Decay = Annotated[float, Field(ge=0, lt=1)]

@@ -71,7 +71,7 @@ def test_it_learns_real_sounds(tiny: Recipe, material: Material, tmp_path: Path)
 def test_a_run_cut_off_and_resumed_is_equal_bit_for_bit(
     tiny: Recipe, material: Material, tmp_path: Path, stopped_after: int, precision: str
 ) -> None:
-    recipe = changed(tiny, loop={"precision": precision}, loss={"self_taught": 0.5})
+    recipe = changed(tiny, loop={"precision": precision})
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     Run(recipe, material, whole, CPU).train()
     with pytest.raises(Interrupted):
@@ -91,13 +91,6 @@ def test_a_resumed_run_remembers_the_time_it_has_taken(tiny: Recipe, material: M
     assert 0 < state.facts.minutes < 1
     hour_later = replace(state, facts=state.facts.model_copy(update={"minutes": 60}))
     assert Run(tiny, material, tmp_path, CPU, hour_later).train().minutes == pytest.approx(60.5, abs=0.5)
-
-
-def test_a_run_that_teaches_itself_learns_other_weights(tiny: Recipe, material: Material, tmp_path: Path) -> None:
-    for name, share in (("plain", 0.0), ("taught", 0.8)):
-        recipe = changed(tiny, loop={"epochs": 1}, loss={"self_taught": share})
-        Run(recipe, material, tmp_path / name, CPU).train()
-    assert not same(final_weights(tmp_path / "plain"), final_weights(tmp_path / "taught"))
 
 
 def test_the_same_seed_gives_the_same_model_and_another_does_not(

@@ -3,7 +3,7 @@
 import torch
 
 from training.augment import Mix
-from training.losses import loss_of, self_taught, targets_of
+from training.losses import loss_of, targets_of, taught
 from training.recipe import LossConfig
 
 LABELS = torch.tensor([0, 1, 2])
@@ -45,15 +45,12 @@ def test_the_right_answer_costs_less_than_a_wrong_one() -> None:
         assert right < wrong
 
 
-def test_a_steadier_self_is_listened_to_more_and_more() -> None:
+def test_a_teacher_is_believed_for_its_share() -> None:
     targets, said = torch.eye(3), torch.tensor([[2.0, 0, 0], [0, 0, 0], [0, 0, -3]])
-    config = LossConfig(self_taught=0.8)
-    assert torch.equal(self_taught(targets, said, 0, config), targets)
-    assert torch.allclose(self_taught(targets, said, 0.5, config), 0.6 * targets + 0.4 * said.softmax(1))
-    assert torch.allclose(self_taught(targets, said, 1, config), 0.2 * targets + 0.8 * said.softmax(1))
+    assert torch.equal(taught(targets, said, LossConfig(taught=0)), targets)
+    assert torch.allclose(taught(targets, said, LossConfig(taught=0.4)), 0.6 * targets + 0.4 * said.softmax(1))
 
 
-def test_yes_and_no_of_a_steadier_self_are_told_apart_for_each_class() -> None:
-    config = LossConfig(kind="bce", self_taught=1)
+def test_yes_and_no_of_a_teacher_are_told_apart_for_each_class() -> None:
     said = torch.tensor([[3.0, 3, -3]])
-    assert torch.allclose(self_taught(torch.zeros(1, 3), said, 1, config), said.sigmoid())
+    assert torch.allclose(taught(torch.zeros(1, 3), said, LossConfig(kind="bce", taught=1)), said.sigmoid())
