@@ -82,8 +82,7 @@ def train(
     held_out = frozenset() if all_folds else frozenset({1 if fold is None else fold})
     looked_at = frozenset() if validation_fold is None else frozenset({validation_fold})
     material = _sounds(data, chosen, cache).split(held_out, looked_at)
-    if teachers:
-        keep_teachers(find_teachers(teachers, chosen, material), out)
+    keep_teachers(find_teachers(teachers, chosen, material) if teachers else [], out)
     _train_to_the_end(Run(chosen, material, out, where), data)
 
 

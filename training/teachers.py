@@ -56,9 +56,10 @@ def find_teachers(place: Path, recipe: Recipe, material: Material) -> list[Path]
 
 
 def keep_teachers(paths: Sequence[Path], folder: Path) -> None:
-    """Copy them into the folder of a run, which from then on learns from them."""
-    (folder / TEACHERS).mkdir(parents=True, exist_ok=True)
+    """Copy them into the folder of a new run, which learns from these and no others."""
+    shutil.rmtree(folder / TEACHERS, ignore_errors=True)
     for number, path in enumerate(paths, start=1):
+        (folder / TEACHERS).mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, folder / TEACHERS / f"{number}.safetensors")
 
 

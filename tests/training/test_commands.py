@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from training import commands
+from training.checkpoint import load_facts
 
 ROOT = Path(__file__).parent.parent.parent
 TINY_RECIPE = """
@@ -115,6 +116,14 @@ def test_evaluate_warns_where_the_model_has_learned(run: Path, home: Path, esc10
     said = earshot(home, esc10_mini, "evaluate", "--checkpoint", str(run), "--fold", "2", "--per-class")
     assert "the model has learned from fold 2" in said
     assert "sneezing" in said
+
+
+def test_a_model_learns_from_another(run: Path, home: Path, esc10_mini: Path) -> None:
+    words = ("train", "tiny.toml", "-s", "loop.epochs=1", "--teachers", str(run))
+    earshot(home, esc10_mini, *words, "--out", "pupil")
+    assert len(load_facts(home / "pupil" / "model.safetensors").teachers) == 1
+    refused = earshot(home, esc10_mini, *words, "--out", "nosy", "--fold", "2", status=1)
+    assert "no model there that has not heard fold 2: it would tell of it" in refused
 
 
 @contextmanager

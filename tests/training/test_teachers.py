@@ -152,6 +152,16 @@ def test_a_run_does_not_go_on_without_its_teachers(
         Run(tiny, material, tmp_path, CPU, load_state(tmp_path / STATE_FILE))
 
 
+def test_a_new_run_has_no_teachers_of_an_earlier_one(
+    tiny: Recipe, sounds: Sounds, school: Path, tmp_path: Path
+) -> None:
+    keep_teachers(find_teachers(school, tiny, sounds.split(frozenset())), tmp_path)
+    keep_teachers([school / "fold2" / MODEL_FILE], tmp_path)
+    assert digests_of(kept_teachers(tmp_path)) == digests_of([school / "fold2" / MODEL_FILE])
+    keep_teachers([], tmp_path)
+    assert kept_teachers(tmp_path) == []
+
+
 def test_each_fold_of_a_cross_validation_has_teachers_of_its_own(
     tiny: Recipe, sounds: Sounds, school: Path, tmp_path: Path
 ) -> None:
