@@ -85,7 +85,7 @@ class Findings:
         return Model(
             parameters=sum(parameter.numel() for parameter in network.parameters()),
             multiply_accumulates=left,
-            embedding=network.embedding_width,
+            embedding=network.head.in_features,
             pruned=1 - left / whole,
         )
 

@@ -30,7 +30,7 @@ class ModelConfig(BaseModel):
     stem: Literal["pool4", "conv2", "conv1"] = "pool4"
     """First reduction of the picture: to a quarter by convolution and pooling, to a half by convolution, or none."""
     dropout: float = Field(default=0.2, ge=0, lt=1)
-    """Before the last layer."""
+    """On the embedding, before the last layer."""
     block_dropout: float = Field(default=0.0, ge=0, lt=1)
     """Inside each block, between its convolutions."""
 
@@ -56,7 +56,7 @@ class Output(NamedTuple):
     logits: Tensor
     """[B, classes]."""
     embedding: Tensor
-    """[B, widths of the last three stages]: where the sound lies among others."""
+    """[B, width of the last stage]."""
 
 
 class Block(nn.Module):
@@ -80,11 +80,6 @@ class Block(nn.Module):
         return result
 
 
-_EMBEDDED_STAGES = 3
-"""The last stage alone forgets what no class needs: with it most speech looks like some class (docs/export.md)."""
-_SHORTEST = 1e-6  # of what has a direction: digital silence has none
-
-
 class AudioResNet(nn.Module):
     """Spectrogram [B, 1, F, T] → logits and embedding."""
 
@@ -97,20 +92,18 @@ class AudioResNet(nn.Module):
             stride = 1 if name == "layer1" else 2
             self.add_module(name, _stage(inputs, width, inner, stride, config.block_dropout))
             inputs = width
-        self.embedding_width = sum(config.widths[-_EMBEDDED_STAGES:])
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(inputs, classes)
         self._initialise()
 
     def forward(self, spectrograms: Tensor) -> Output:
-        """[B, 1, F, T] → scores of each class, and the embedding."""
+        """[B, 1, F, T] → scores of each class, and the embedding that they are read from."""
         x = self.stem(spectrograms)
-        pooled = []
         for name in self.stages:
             x = self.get_submodule(name)(x)
-            pooled.append(_pooled(x))
-        embedding = torch.cat([_direction(each) for each in pooled[-_EMBEDDED_STAGES:]], dim=1)
-        return Output(self.head(self.dropout(pooled[-1])), embedding)
+        over_time = x.mean(dim=2)
+        embedding = over_time.mean(dim=2) + over_time.amax(dim=2)
+        return Output(self.head(self.dropout(embedding)), embedding)
 
     def _initialise(self) -> None:
         for module in self.modules():
@@ -162,19 +155,6 @@ def _stem(config: ModelConfig) -> nn.Sequential:
     if config.stem == "pool4":
         layers["pool"] = nn.MaxPool2d(3, stride=2, padding=1)
     return nn.Sequential(layers)
-
-
-def _pooled(x: Tensor) -> Tensor:
-    """[B, channels, F, T] → [B, channels]: mean over frequency, then mean and largest over time."""
-    over_time = x.mean(dim=2)
-    return over_time.mean(dim=2) + over_time.amax(dim=2)
-
-
-def _direction(pooled: Tensor) -> Tensor:
-    """At length 1, in float32: float16 cannot hold every square."""
-    exact = pooled.float()
-    length: Tensor = torch.linalg.vector_norm(exact, dim=1, keepdim=True)
-    return exact / length.clamp(min=_SHORTEST)
 
 
 def _stage(inputs: int, width: int, inner: tuple[int, ...], stride: int, dropout: float) -> nn.Sequential:

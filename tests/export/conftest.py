@@ -25,7 +25,7 @@ from training.recipe import Recipe
 
 SAMPLES = TINY.audio.window_samples
 CLASSES = 4
-WIDTH = sum(TINY.model.widths)  # of three stages, all of which are embedded
+WIDTH = TINY.model.widths[-1]
 NAMES = (FLOAT_GRAPH, HALF_GRAPH, INT8_GRAPH)
 SPHERE = EmbeddingStatistics(np.eye(WIDTH, dtype=np.float32), np.eye(WIDTH, dtype=np.float32)[:CLASSES])
 
