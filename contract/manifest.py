@@ -204,6 +204,8 @@ class Manifest(_Part):
     dataset: str
     training_windows: int
     """How many windows these weights have learned from."""
+    teachers: int = 0
+    """How many models of the same sounds they have learned from besides."""
     held_out_folds: tuple[int, ...]
     """Folds that these weights have not heard; none = they know them all."""
     recipe: dict[str, Any]

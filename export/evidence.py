@@ -93,3 +93,5 @@ def _require_same_recipe(path: Path, facts: ModelFacts, wanted: ModelFacts) -> N
         )
     if facts.recipe != wanted.recipe:
         raise CheckpointError(f"{path} was trained by another recipe than the model to export")
+    if bool(facts.teachers) != bool(wanted.teachers):
+        raise CheckpointError(f"of {path} and the model to export, only one has learned from teachers")

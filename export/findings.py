@@ -56,6 +56,7 @@ class Findings:
             trained_commit=facts.commit,
             dataset=facts.dataset,
             training_windows=len(self.own.material.train),
+            teachers=len(facts.teachers),
             held_out_folds=facts.held_out_folds,
             recipe=facts.recipe.model_dump(mode="json"),
             audio=Audio(sample_rate=facts.recipe.audio.sample_rate, window_samples=facts.recipe.audio.window_samples),

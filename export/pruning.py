@@ -92,14 +92,19 @@ def fine_tune(
 ) -> tuple[Classifier, ModelFacts]:
     """The model after a short and gentle run in this folder, on the CPU; judged on the folds that it has not heard.
 
-    It learns from what it has learned from before, never from folds held out. Its facts keep the recipe of the whole
-    training; epochs are the sum of both.
+    It learns from what it has learned from before, never from folds held out. Its facts keep the recipe and the
+    teachers of the whole training; epochs are the sum of both.
     """
     run = Run(_gentle(facts.recipe, epochs), material, folder, device, start=model)
     run.train(observers, stop)
     tuned, told = load_model(folder / MODEL_FILE)
     told = told.model_copy(
-        update={"recipe": facts.recipe, "epochs": facts.epochs + told.epochs, "commit": facts.commit}
+        update={
+            "recipe": facts.recipe,
+            "teachers": facts.teachers,
+            "epochs": facts.epochs + told.epochs,
+            "commit": facts.commit,
+        }
     )
     save_model(folder / MODEL_FILE, tuned, told)
     return tuned, told

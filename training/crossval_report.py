@@ -22,6 +22,8 @@ _HOW = (
     "{epochs} epochs, seed {seed}. The mean is that of the folds, ± the standard deviation between them."
 )
 
+_TAUGHT = "Each has learned from teachers too, which had not heard its fold either; minutes are without theirs."
+
 
 def write_report(result: CrossValidation, folder: Path) -> None:
     """Write all of it beside the runs."""
@@ -51,6 +53,7 @@ def _figures(result: CrossValidation) -> dict[str, object]:
         "commits": _commits(result),
         "machine": result.machine,
         "seed": result.recipe.loop.seed,
+        "teachers": {str(fold.fold): fold.facts.teachers for fold in result.folds},
         "minutes": {str(fold.fold): fold.facts.minutes for fold in result.folds},
         "accuracy": {str(fold): accuracy for fold, accuracy in result.accuracy.items()},
         "mean": result.mean,
@@ -62,7 +65,7 @@ def _figures(result: CrossValidation) -> dict[str, object]:
 def _page(result: CrossValidation, pictures: Collection[str]) -> str:
     parts = [
         f"# {result.recipe.name}: cross-validation on {result.dataset}",
-        _HOW.format(epochs=result.recipe.loop.epochs, seed=result.recipe.loop.seed),
+        _HOW.format(epochs=result.recipe.loop.epochs, seed=result.recipe.loop.seed) + _taught(result),
         f"Source {', '.join(_commits(result))}; {result.machine}.",
         _folds(result),
         f"![Held-out accuracy and loss]({_CURVES})" if _CURVES in pictures else "",
@@ -71,6 +74,11 @@ def _page(result: CrossValidation, pictures: Collection[str]) -> str:
         f"![Confusion of all classes]({_CONFUSION})" if _CONFUSION in pictures else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _taught(result: CrossValidation) -> str:
+    taught = all(fold.facts.teachers for fold in result.folds)
+    return f" {_TAUGHT}" if taught else ""
 
 
 def _commits(result: CrossValidation) -> list[str]:

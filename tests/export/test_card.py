@@ -48,6 +48,13 @@ def test_a_single_fold_has_no_deviation_and_is_calibrated_by_its_parts() -> None
     assert "fold by fold" not in said
 
 
+@pytest.mark.parametrize(("teachers", "said"), [(1, "an earlier model"), (5, "5 earlier models")])
+def test_teachers_are_named(teachers: int, said: str) -> None:
+    content = smallest_manifest() | {"teachers": teachers}
+    told = model_card(Manifest.model_validate(content), CLASSES, "")
+    assert f"with these classes, without fold 1, and what {said} said of them; source abc |" in told
+
+
 def test_several_folds_have_a_deviation_and_are_calibrated_by_each_other() -> None:
     said = card(**SEVERAL)
     assert "Mean: **73.00 %** ± 1.58 (standard deviation between folds)" in said

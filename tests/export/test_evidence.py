@@ -114,6 +114,14 @@ def test_two_models_of_one_fold_cannot_both_be_counted(sounds: Sounds, all_folds
         list(witnesses(all_folds, sounds, crossval))
 
 
+def test_a_fold_without_a_teacher_says_nothing_of_a_model_that_had_one(
+    sounds: Sounds, all_folds: Witness, crossval: Path
+) -> None:
+    save_fold(crossval / "fold2", facts_of(sounds.split(frozenset({2}))).model_copy(update={"teachers": ("abc",)}))
+    with pytest.raises(CheckpointError, match=r"of .*fold2/.* only one has learned from teachers"):
+        list(witnesses(all_folds, sounds, crossval))
+
+
 @pytest.mark.parametrize("folds", [frozenset[int](), frozenset({4, 5})])
 def test_a_model_that_does_not_hold_one_fold_out_is_no_part_of_a_cross_validation(
     sounds: Sounds, all_folds: Witness, crossval: Path, folds: frozenset[int]

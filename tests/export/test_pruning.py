@@ -189,14 +189,14 @@ def test_fine_tuning_mends_and_never_hears_the_fold_held_out(
 ) -> None:
     model, facts = trained
     train = without_fold_1(pruning_sounds).train
-    pruned, said = prune(model, facts, train, 0.4, CPU)
+    pruned, said = prune(model, facts.model_copy(update={"teachers": ("abc",)}), train, 0.4, CPU)
     witness = Witness()
     tuned, told = fine_tune(pruned, said, without_fold_1(pruning_sounds), tmp_path, CPU, 6, [witness])
     assert witness.learned_from == {2, 3, 4, 5}
     assert predict(tuned, train, CPU).loss < predict(pruned, train, CPU).loss
     assert np.mean(witness.losses[-4:]) < np.mean(witness.losses[:4])
     assert witness.recipe.optimiser.lr < facts.recipe.optimiser.lr
-    assert told.recipe == said.recipe
+    assert (told.recipe, told.teachers) == (said.recipe, ("abc",))
     assert told.held_out_folds == (1,)
     assert told.epochs == 16
     assert told.metrics["accuracy"] == predict(tuned, without_fold_1(pruning_sounds).held_out, CPU).accuracy

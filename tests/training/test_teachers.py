@@ -10,6 +10,7 @@ import torch
 from contract.errors import EarshotError
 from training.checkpoint import MODEL_FILE, STATE_FILE, CheckpointError, load_facts, load_model, load_state
 from training.crossval import cross_validate
+from training.crossval_report import PAGE_FILE, write_report
 from training.loop import Interrupted, Run
 from training.losses import targets_of
 from training.material import Material, Sounds
@@ -170,6 +171,8 @@ def test_each_fold_of_a_cross_validation_has_teachers_of_its_own(
         wanted = digests_of([school / f"fold{fold}" / MODEL_FILE])
         assert load_facts(tmp_path / f"fold{fold}" / MODEL_FILE).teachers == wanted
         assert digests_of(kept_teachers(tmp_path / f"fold{fold}")) == wanted
+    write_report(result, tmp_path)
+    assert "Each has learned from teachers too" in (tmp_path / PAGE_FILE).read_text()
     again = cross_validate(short(tiny), sounds, [1, 2], tmp_path, CPU, unwatched, teachers=school)
     assert again.accuracy == result.accuracy
     with pytest.raises(CheckpointError, match="other --teachers, or from none"):
