@@ -60,10 +60,11 @@ def _use(manifest: Manifest) -> str:
 
 def _learned_from(manifest: Manifest) -> str:
     folds = f"without fold {', '.join(map(str, manifest.held_out_folds))}" if manifest.held_out_folds else "all folds"
-    taught = {0: "", 1: ", and what an earlier model said of them"}.get(
-        manifest.teachers, f", and what {manifest.teachers} earlier models said of them"
-    )
-    return f"{manifest.training_windows} windows of {manifest.dataset} with these classes, {folds}{taught}"
+    windows = f"{manifest.training_windows} windows of {manifest.dataset} with these classes, {folds}"
+    if not manifest.teachers:
+        return windows
+    models = "an earlier model" if manifest.teachers == 1 else f"{manifest.teachers} earlier models"
+    return f"{windows}, and what {models} said of them"
 
 
 def _accuracy(manifest: Manifest, classes: Sequence[ClassReport]) -> str:

@@ -70,6 +70,7 @@ def fold_models(crossval: Path, wanted: ModelFacts) -> list[Path]:
     for path in sorted(crossval.glob(f"fold*/{MODEL_FILE}")):
         facts = load_facts(path)
         _require_same_recipe(path, facts, wanted)
+        _require_same_teachers(path, facts, wanted)
         if len(facts.held_out_folds) != 1:
             raise CheckpointError(f"{path} does not hold out one fold: it is no part of a cross-validation")
         if earlier := by_fold.get(facts.held_out_folds):
@@ -93,5 +94,12 @@ def _require_same_recipe(path: Path, facts: ModelFacts, wanted: ModelFacts) -> N
         )
     if facts.recipe != wanted.recipe:
         raise CheckpointError(f"{path} was trained by another recipe than the model to export")
-    if bool(facts.teachers) != bool(wanted.teachers):
-        raise CheckpointError(f"of {path} and the model to export, only one has learned from teachers")
+
+
+def _require_same_teachers(path: Path, facts: ModelFacts, wanted: ModelFacts) -> None:
+    """What teaches a fold teaches the model that knows all folds too."""
+    if bool(facts.teachers) != bool(wanted.teachers) or not set(facts.teachers) <= set(wanted.teachers):
+        raise CheckpointError(
+            f"{path} has learned from other teachers than the model to export: train both with the same --teachers, "
+            "or both without"
+        )

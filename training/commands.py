@@ -26,8 +26,8 @@ SetOption = Annotated[
 TeachersOption = Annotated[
     Path | None,
     typer.Option(
-        help="A run, or those of a crossval, to learn from beside the labels: of the models there, those teach that "
-        "have not heard the fold held out."
+        help="A run, or the folder of a crossval, to learn from beside the labels: of the models there, those teach "
+        "that have not heard the fold held out either."
     ),
 ]
 DeviceOption = Annotated[str | None, typer.Option(help="cpu or cuda. By default the GPU where there is one.")]
@@ -82,7 +82,7 @@ def train(
     held_out = frozenset() if all_folds else frozenset({1 if fold is None else fold})
     looked_at = frozenset() if validation_fold is None else frozenset({validation_fold})
     material = _sounds(data, chosen, cache).split(held_out, looked_at)
-    keep_teachers(find_teachers(teachers, chosen, material) if teachers else [], out)
+    keep_teachers(find_teachers(teachers, chosen, material), out)
     _train_to_the_end(Run(chosen, material, out, where), data)
 
 

@@ -51,10 +51,11 @@ class ConsoleObserver(Observer):
             note(remark)
         parameters = sum(p.numel() for p in run.model.parameters())
         classes = len(material.dataset.labels)
+        taught = f", taught by {len(run.taught_by)}" if run.taught_by else ""
         console.print(
             f"{self._title}: {len(material.train)} windows to learn from, {len(material.held_out)} held out, "
             f"{classes} classes; {parameters / 1e6:.2f} M parameters, "
-            f"{operations(run.recipe, classes) / 1e9:.2f} GMAC, {run.precision} on {run.device.type}"
+            f"{operations(run.recipe, classes) / 1e9:.2f} GMAC, {run.precision} on {run.device.type}{taught}"
         )
         self._per_epoch = run.pipeline.steps_per_epoch
         self._task = self._progress.add_task("steps", total=run.total_steps, completed=run.step, state="")

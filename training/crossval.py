@@ -90,10 +90,10 @@ def cross_validate(
     if unknown := set(folds or ()) - set(all_folds):
         raise DatasetError(f"{sounds.dataset.name} has no fold {min(unknown)}; it has {all_folds}")
     results = []
-    for fold in folds or all_folds:
-        material = sounds.split(frozenset({fold}))
-        place = folder / f"fold{fold}"
-        teaching = find_teachers(teachers, recipe, material) if teachers else []
+    materials = {fold: sounds.split(frozenset({fold})) for fold in folds or all_folds}
+    all_teachers = {fold: find_teachers(teachers, recipe, material) for fold, material in materials.items()}
+    for fold, material in materials.items():
+        place, teaching = folder / f"fold{fold}", all_teachers[fold]
         if not _is_finished(place, recipe, material, teaching):
             _run(recipe, material, place, device, teaching).train(observers_of(fold, place), stop)
         model, facts = load_model(place / MODEL_FILE)
@@ -108,8 +108,7 @@ def _run(recipe: Recipe, material: Material, folder: Path, device: torch.device,
     state = load_state(folder / STATE_FILE) if (folder / STATE_FILE).is_file() else None
     if state:
         _require_same(state.facts, recipe, material, folder, teachers)
-    else:
-        keep_teachers(teachers, folder)
+    keep_teachers(teachers, folder)
     return Run(recipe, material, folder, device, state)
 
 
@@ -129,4 +128,4 @@ def _require_same(
     if facts.split != material.fingerprint():
         raise CheckpointError(f"{folder} was trained on other clips or another split: {_WAY_OUT}")
     if facts.teachers != digests_of(teachers):
-        raise CheckpointError(f"{folder} learned from other --teachers, or from none: {_WAY_OUT}")
+        raise CheckpointError(f"{folder} learned from other --teachers, or from none: name those, {_WAY_OUT}")

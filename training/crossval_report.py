@@ -65,7 +65,7 @@ def _figures(result: CrossValidation) -> dict[str, object]:
 def _page(result: CrossValidation, pictures: Collection[str]) -> str:
     parts = [
         f"# {result.recipe.name}: cross-validation on {result.dataset}",
-        _HOW.format(epochs=result.recipe.loop.epochs, seed=result.recipe.loop.seed) + _taught(result),
+        _how(result),
         f"Source {', '.join(_commits(result))}; {result.machine}.",
         _folds(result),
         f"![Held-out accuracy and loss]({_CURVES})" if _CURVES in pictures else "",
@@ -76,9 +76,10 @@ def _page(result: CrossValidation, pictures: Collection[str]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _taught(result: CrossValidation) -> str:
-    taught = all(fold.facts.teachers for fold in result.folds)
-    return f" {_TAUGHT}" if taught else ""
+def _how(result: CrossValidation) -> str:
+    loop = result.recipe.loop
+    how = _HOW.format(epochs=loop.epochs, seed=loop.seed)
+    return f"{how} {_TAUGHT}" if all(fold.facts.teachers for fold in result.folds) else how
 
 
 def _commits(result: CrossValidation) -> list[str]:

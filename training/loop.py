@@ -2,7 +2,7 @@
 
 A run is a folder: `state.safetensors` to go on from, `model.safetensors` (the moving average after the last epoch:
 never the epoch that happened to be best on the test fold), `predictions.parquet` for the clips held out, and the
-event files of TensorBoard. Where it holds `teachers/`, the run learns from them too. What is shown on the way is the
+event files of TensorBoard. Where it keeps teachers, the run learns from them too. What is shown on the way is the
 business of the observers.
 """
 
@@ -43,7 +43,7 @@ from training.observers import Look, Observer, StepReport
 from training.pipeline import Batch, Draw, Pipeline, as_waves, seed_for
 from training.precision import autocast, repeatable, resolve_precision
 from training.recipe import Recipe
-from training.teachers import digests_of, kept_teachers, load_teachers
+from training.teachers import TEACHERS, digests_of, kept_teachers, load_teachers
 
 PREDICTIONS_FILE = "predictions.parquet"
 _NORMALISED_ON = 512  # windows: mean and deviation of a band are steady long before
@@ -80,9 +80,9 @@ class Run:
         self.commit = source_commit()  # now: the checkout may change while the run goes on
         asked = state.progress.precision if state else recipe.loop.precision
         self.precision = resolve_precision(asked, device)
-        teachers = kept_teachers(folder)
-        self.taught_by = digests_of(teachers)
-        self.teachers = load_teachers(teachers, device, self.precision)
+        kept = kept_teachers(folder)
+        self.taught_by = digests_of(kept)
+        self.teachers = load_teachers(kept, material, device, self.precision)
         self.pipeline = Pipeline(material.train, recipe, device)
         self.total_steps = self.pipeline.total_steps
         torch.manual_seed(seed_for(recipe.loop.seed, Draw.WEIGHTS))
@@ -247,7 +247,9 @@ class Run:
                 f"{self.folder} was trained on other clips or another split: resume with the data as it was"
             )
         if state.facts.teachers != self.taught_by:
-            raise CheckpointError(f"{self.folder} learned from other teachers: resume with those it had")
+            raise CheckpointError(
+                f"{self.folder} learned from other teachers: put those it had back into {self.folder / TEACHERS}"
+            )
         self.model.load_state_dict(state.model)
         self.average.module.load_state_dict(state.average)
         self.optimiser.load_state_dict(state.optimiser)
@@ -264,8 +266,7 @@ class Run:
 @torch.no_grad()
 def pictures_of(batch: Batch, frontend: LogMel, recipe: Recipe) -> Tensor:
     """[B, 1, bands, frames]: what the network sees of a batch, mixed and masked."""
-    pictures = batch.mix.on_spectrograms(frontend(batch.waves).squeeze(1))
-    return recipe.spectrogram_augment(pictures, batch.rng).unsqueeze(1)
+    return recipe.spectrogram_augment(batch.spectrograms(frontend), batch.rng).unsqueeze(1)
 
 
 def _laid_out_like(parameter: Tensor, moment: Tensor) -> Tensor:

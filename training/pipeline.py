@@ -17,6 +17,7 @@ from torch import Tensor
 
 from training.augment import Mix
 from training.data.cache import FULL_SCALE
+from training.frontend import LogMel
 from training.material import WindowSet
 from training.pieces import Pieces
 from training.recipe import Recipe
@@ -44,6 +45,10 @@ class Batch:
     mix: Mix
     rng: torch.Generator
     """For what is still to be drawn in this step: the masks of the spectrogram."""
+
+    def spectrograms(self, frontend: LogMel) -> Tensor:
+        """[B, bands, frames]: what this front end makes of the batch, mixed."""
+        return self.mix.on_spectrograms(frontend(self.waves).squeeze(1))
 
     @property
     def stronger_labels(self) -> Tensor:

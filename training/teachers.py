@@ -1,11 +1,10 @@
 """Teachers: finished models whose answers a run learns from beside the labels.
 
 They hear the same mixed batch, so they say what is to be heard in it, where the labels only say what was put in
-(Beyer et al., 2022). A teacher may be of another shape and see by another front end. It has not heard the folds that
-the run holds out either: else their labels would reach the run through it.
+(Beyer et al., 2022). A teacher may be of another shape and see by another front end. What the run holds out it has
+not learned either: else its labels would reach the run through it.
 """
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor
 
 from contract.bundle import fingerprint
-from contract.errors import EarshotError
+from contract.files import replacing
 from training.checkpoint import MODEL_FILE, CheckpointError, ModelFacts, load_facts, load_model, model_file
 from training.material import Material
 from training.model import Classifier
@@ -37,35 +36,42 @@ class Teachers:
     def say(self, batch: Batch, step: int) -> Tensor:
         """Scores [B, classes]; no part of the picture is masked for a teacher."""
         model = self._models[step % len(self._models)]
-        pictures = batch.mix.on_spectrograms(model.frontend(batch.waves).squeeze(1)).unsqueeze(1)
+        pictures = batch.spectrograms(model.frontend).unsqueeze(1)
         with autocast(self._precision, self._device):
             scores: Tensor = model.network(pictures).logits
         return scores.float()
 
 
-def find_teachers(place: Path, recipe: Recipe, material: Material) -> list[Path]:
-    """Of a run, or of the runs of a cross-validation, the models that may teach: without the folds held out."""
+def find_teachers(place: Path | None, recipe: Recipe, material: Material) -> list[Path]:
+    """Of a run, or of the runs of a cross-validation, the models that may teach; with no place named, nobody."""
+    if place is None:
+        return []
     paths = sorted(place.glob(f"fold*/{MODEL_FILE}")) or [model_file(place)]
-    fit = [path for path in paths if _has_not_heard(load_facts(path), material)]
+    known = {path: load_facts(path) for path in paths}
+    for path, facts in known.items():
+        _require_able(path, facts, recipe, material)
+    fit = [path for path, facts in known.items() if _may_teach(facts, material)]
     if not fit:
-        folds = ", ".join(map(str, (*material.held_out_folds, *material.validation_folds)))
-        raise EarshotError(f"--teachers {place}: no model there that has not heard fold {folds}: it would tell of it")
-    for path in fit:
-        _require_same_classes(path, load_facts(path), recipe, material)
+        raise CheckpointError(
+            f"--teachers {place}: no model there was trained without fold {_unheard(material)} of these same clips: "
+            "it would tell of them"
+        )
     return fit
 
 
 def keep_teachers(paths: Sequence[Path], folder: Path) -> None:
-    """Copy them into the folder of a new run, which learns from these and no others."""
-    shutil.rmtree(folder / TEACHERS, ignore_errors=True)
-    for number, path in enumerate(paths, start=1):
-        (folder / TEACHERS).mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, folder / TEACHERS / f"{number}.safetensors")
+    """Copy them into the folder of a run, which from then on learns from these and no others."""
+    contents = [path.read_bytes() for path in paths]  # first: they may be those that lie there
+    for old in kept_teachers(folder):
+        old.unlink()
+    for number, content in enumerate(contents, start=1):
+        with replacing(folder / TEACHERS / f"{number:02}.safetensors") as aside:
+            aside.write_bytes(content)
 
 
 def kept_teachers(folder: Path) -> list[Path]:
     """Those of the run in this folder; none where it learns from labels alone."""
-    return sorted((folder / TEACHERS).glob("*.safetensors"), key=lambda path: int(path.stem))
+    return sorted((folder / TEACHERS).glob("*.safetensors"))
 
 
 def digests_of(paths: Sequence[Path]) -> tuple[str, ...]:
@@ -73,22 +79,35 @@ def digests_of(paths: Sequence[Path]) -> tuple[str, ...]:
     return tuple(fingerprint(path).sha256 for path in paths)
 
 
-def load_teachers(paths: Sequence[Path], device: torch.device, precision: Precision) -> Teachers | None:
+def load_teachers(
+    paths: Sequence[Path], material: Material, device: torch.device, precision: Precision
+) -> Teachers | None:
     """Ready to be asked; none where there are none."""
+    for path in paths:
+        if not _may_teach(load_facts(path), material):
+            raise CheckpointError(f"{path} may have learned fold {_unheard(material)}: it must not teach here")
     return Teachers([load_model(path)[0] for path in paths], device, precision) if paths else None
 
 
-def _has_not_heard(facts: ModelFacts, material: Material) -> bool:
-    unheard = {*material.held_out_folds, *material.validation_folds}
-    same_split = facts.split == material.fingerprint()
-    return unheard <= set(facts.held_out_folds) and (same_split or unheard != set(facts.held_out_folds))
+def _may_teach(facts: ModelFacts, material: Material) -> bool:
+    """By the same split it has learned no more than the run will; where nothing is held out, it may know all."""
+    return not _unheard(material) or facts.split == material.fingerprint()
 
 
-def _require_same_classes(path: Path, facts: ModelFacts, recipe: Recipe, material: Material) -> None:
+def _unheard(material: Material) -> str:
+    return ", ".join(map(str, (*material.held_out_folds, *material.validation_folds)))
+
+
+def _require_able(path: Path, facts: ModelFacts, recipe: Recipe, material: Material) -> None:
     if facts.labels != material.dataset.labels:
         raise CheckpointError(f"{path} knows other classes than are to be learned: it cannot teach them")
-    if facts.recipe.audio.sample_rate != recipe.audio.sample_rate:
+    rates = [each.audio.sample_rate for each in (facts.recipe, recipe)]
+    if rates[0] != rates[1]:
+        raise CheckpointError(f"{path} hears at {rates[0]} Hz, the recipe at {rates[1]} Hz: it cannot teach it")
+    fronts = [each.front_end for each in (facts.recipe, recipe)]
+    ranges = [(front.kind, front.fmin, front.fmax) for front in fronts]
+    if recipe.mixing.cut_frequency and ranges[0] != ranges[1]:
         raise CheckpointError(
-            f"{path} hears at {facts.recipe.audio.sample_rate} Hz, the recipe at {recipe.audio.sample_rate} Hz: "
-            "it cannot teach it"
+            f"{path} hears other frequencies than the recipe: with mixing.cut_frequency it would be asked about "
+            "another mixture"
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contract.errors import EarshotError
-from export.evidence import Witness, witness_of, witnesses
+from export.evidence import Witness, fold_models, witness_of, witnesses
 from tests.export.conftest import CLASSES, facts_of, untrained, witness
 from tests.training.conftest import TINY
 from training.checkpoint import MODEL_FILE, CheckpointError, ModelFacts, save_model
@@ -114,12 +114,19 @@ def test_two_models_of_one_fold_cannot_both_be_counted(sounds: Sounds, all_folds
         list(witnesses(all_folds, sounds, crossval))
 
 
-def test_a_fold_without_a_teacher_says_nothing_of_a_model_that_had_one(
-    sounds: Sounds, all_folds: Witness, crossval: Path
+@pytest.mark.parametrize(
+    ("of_fold", "of_all"), [(("a",), ()), ((), ("a",)), (("a",), ("b", "c"))], ids=["fold", "model", "others"]
+)
+def test_what_taught_a_fold_taught_the_model_too(
+    sounds: Sounds, tmp_path: Path, of_fold: tuple[str, ...], of_all: tuple[str, ...]
 ) -> None:
-    save_fold(crossval / "fold2", facts_of(sounds.split(frozenset({2}))).model_copy(update={"teachers": ("abc",)}))
-    with pytest.raises(CheckpointError, match=r"of .*fold2/.* only one has learned from teachers"):
-        list(witnesses(all_folds, sounds, crossval))
+    wanted = facts_of(sounds.split(frozenset())).model_copy(update={"teachers": of_all})
+    fold = facts_of(sounds.split(frozenset({2}))).model_copy(update={"teachers": of_fold})
+    save_fold(tmp_path / "fold2", fold)
+    with pytest.raises(CheckpointError, match=r"fold2/.* has learned from other teachers than the model to export"):
+        fold_models(tmp_path, wanted)
+    save_fold(tmp_path / "fold2", fold.model_copy(update={"teachers": of_all[:1]}))
+    assert fold_models(tmp_path, wanted) == [tmp_path / "fold2" / "model.safetensors"]
 
 
 @pytest.mark.parametrize("folds", [frozenset[int](), frozenset({4, 5})])

@@ -1,10 +1,16 @@
 """A model so small that it learns in seconds, and real sounds for it."""
 
+import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from torch import Tensor
 
+from training.checkpoint import MODEL_FILE, load_model
 from training.material import Material, Sounds, load_sounds
+from training.observers import Observer
 from training.recipe import Recipe
 
 TINY = Recipe.model_validate(
@@ -20,6 +26,31 @@ TINY = Recipe.model_validate(
         "loop": {"epochs": 4, "batch_size": 8, "precision": "fp32", "evaluate_every": 2},
     }
 )
+
+
+def changed(recipe: Recipe, **sections: dict[str, object]) -> Recipe:
+    content = recipe.model_dump()
+    for name, fields in sections.items():
+        content[name] |= fields
+    return Recipe.model_validate(content)
+
+
+def unwatched(_fold: int, _folder: Path) -> tuple[Observer, ...]:
+    return ()
+
+
+def after(steps: int) -> Callable[[], bool]:
+    """Asks to stop after so many steps."""
+    count = itertools.count(1)
+    return lambda: next(count) >= steps
+
+
+def final_weights(folder: Path) -> dict[str, Tensor]:
+    return load_model(folder / MODEL_FILE)[0].state_dict()
+
+
+def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
+    return all(torch.equal(first[name], second[name]) for name in first | second)
 
 
 @pytest.fixture(scope="session")

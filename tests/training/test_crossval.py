@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from tests.training.conftest import changed, unwatched
 from training import crossval_report
 from training.checkpoint import MODEL_FILE, CheckpointError, load_model
 from training.crossval import cross_validate
@@ -24,13 +25,7 @@ CPU = torch.device("cpu")
 
 
 def one_epoch(recipe: Recipe, seed: int = 0) -> Recipe:
-    content = recipe.model_dump()
-    content["loop"] |= {"epochs": 1, "seed": seed}
-    return Recipe.model_validate(content)
-
-
-def unwatched(_fold: int, _folder: Path) -> tuple[Observer, ...]:
-    return ()
+    return changed(recipe, loop={"epochs": 1, "seed": seed})
 
 
 def watched(_fold: int, folder: Path) -> tuple[Observer, ...]:

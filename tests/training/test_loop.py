@@ -1,15 +1,13 @@
 """The loop learns, and a run that was cut off ends exactly as one that was not."""
 
-import itertools
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
 
 from contract.errors import EarshotError
+from tests.training.conftest import after, changed, final_weights, same
 from training.checkpoint import MODEL_FILE, STATE_FILE, CheckpointError, load_model, load_state
 from training.evaluation import predict
 from training.loop import PREDICTIONS_FILE, Interrupted, Run
@@ -32,27 +30,6 @@ class Watcher(Observer):
 
     def looked(self, look: Look) -> None:
         self.looks.append(look)
-
-
-def changed(recipe: Recipe, **sections: dict[str, object]) -> Recipe:
-    content = recipe.model_dump()
-    for name, fields in sections.items():
-        content[name] |= fields
-    return Recipe.model_validate(content)
-
-
-def after(steps: int) -> Callable[[], bool]:
-    """Asks to stop after so many steps."""
-    count = itertools.count(1)
-    return lambda: next(count) >= steps
-
-
-def final_weights(folder: Path) -> dict[str, Tensor]:
-    return load_model(folder / MODEL_FILE)[0].state_dict()
-
-
-def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
-    return all(torch.equal(first[name], second[name]) for name in first | second)
 
 
 def test_it_learns_real_sounds(tiny: Recipe, material: Material, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Runs that learn from teachers: who may teach, what is made of their answers, and that a run keeps its own."""
 
-import itertools
 import shutil
 from pathlib import Path
 
@@ -8,35 +7,21 @@ import pytest
 import torch
 
 from contract.errors import EarshotError
+from tests.training.conftest import after, changed, final_weights, same, unwatched
 from training.checkpoint import MODEL_FILE, STATE_FILE, CheckpointError, load_facts, load_model, load_state
 from training.crossval import cross_validate
 from training.crossval_report import PAGE_FILE, write_report
 from training.loop import Interrupted, Run
 from training.losses import targets_of
 from training.material import Material, Sounds
-from training.observers import Observer
 from training.recipe import Recipe
-from training.teachers import (
-    TEACHERS,
-    Teachers,
-    digests_of,
-    find_teachers,
-    keep_teachers,
-    kept_teachers,
-)
+from training.teachers import TEACHERS, Teachers, digests_of, find_teachers, keep_teachers, kept_teachers
 
 CPU = torch.device("cpu")
 
 
-def unwatched(_fold: int, _folder: Path) -> tuple[Observer, ...]:
-    return ()
-
-
-def short(recipe: Recipe, **front_end: int) -> Recipe:
-    content = recipe.model_dump()
-    content["loop"] |= {"epochs": 1}
-    content["front_end"] |= front_end
-    return Recipe.model_validate(content)
+def short(recipe: Recipe, **front_end: object) -> Recipe:
+    return changed(recipe, loop={"epochs": 1}, front_end=front_end)
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +32,6 @@ def school(tiny: Recipe, sounds: Sounds, tmp_path_factory: pytest.TempPathFactor
     return folder
 
 
-def same_weights(first: Path, second: Path) -> bool:
-    weights = [load_model(folder / MODEL_FILE)[0].state_dict() for folder in (first, second)]
-    return all(torch.equal(a, b) for a, b in zip(*(each.values() for each in weights), strict=True))
-
-
 @pytest.mark.parametrize(("held_out", "fit"), [({1}, ["fold1"]), ({2}, ["fold2"]), (set(), ["fold1", "fold2"])])
 def test_those_teach_that_have_not_heard_the_folds_held_out(
     tiny: Recipe, sounds: Sounds, school: Path, held_out: set[int], fit: list[str]
@@ -60,54 +40,69 @@ def test_those_teach_that_have_not_heard_the_folds_held_out(
     assert [path.parent.name for path in found] == fit
 
 
-def test_one_run_can_teach_too(tiny: Recipe, material: Material, school: Path) -> None:
+def test_one_run_can_teach_too_and_with_none_named_nobody_does(
+    tiny: Recipe, material: Material, school: Path
+) -> None:
     assert find_teachers(school / "fold1", tiny, material) == [school / "fold1" / MODEL_FILE]
+    assert find_teachers(None, tiny, material) == []
+
+
+def test_a_teacher_with_the_same_fold_to_look_at_may_teach(tiny: Recipe, sounds: Sounds, tmp_path: Path) -> None:
+    material = sounds.split(frozenset({1}), frozenset({2}))
+    Run(short(tiny), material, tmp_path, CPU).train()
+    assert find_teachers(tmp_path, tiny, material) == [tmp_path / MODEL_FILE]
+    with pytest.raises(CheckpointError, match="without fold 1 of these same clips"):
+        find_teachers(tmp_path, tiny, sounds.split(frozenset({1})))
 
 
 def test_who_has_heard_the_fold_is_refused(tiny: Recipe, sounds: Sounds, school: Path) -> None:
-    with pytest.raises(EarshotError, match="no model there that has not heard fold 3"):
+    with pytest.raises(CheckpointError, match="no model there was trained without fold 3 of these same clips"):
         find_teachers(school, tiny, sounds.split(frozenset({3})))
-    with pytest.raises(EarshotError, match="no model there that has not heard fold 1, 2"):
+    with pytest.raises(CheckpointError, match="without fold 1, 2 of"):
         find_teachers(school, tiny, sounds.split(frozenset({1}), frozenset({2})))
 
 
-def test_who_was_split_otherwise_is_refused(tiny: Recipe, sounds: Sounds, school: Path) -> None:
-    """Fold 1 of other clips: some of those held out here may have been learned there."""
-    fewer = sounds.dataset.subset(sounds.dataset.labels[:3])
-    with pytest.raises(EarshotError, match="has not heard fold 1"):
-        find_teachers(school, tiny, Sounds(fewer, sounds.cache).split(frozenset({1})))
+def test_who_was_split_otherwise_is_refused(tiny: Recipe, sounds: Sounds, school: Path, tmp_path: Path) -> None:
+    """Without fold 1 too, but of a set in which another clip stood there."""
+    first, *others = sounds.dataset.clips
+    path = school / "fold1" / MODEL_FILE
+    clips = (first.__class__(first.path.with_name("1-7-A-0.ogg"), first.label, first.source, first.fold), *others)
+    moved = Sounds(sounds.dataset.__class__(**{**vars(sounds.dataset), "clips": clips}), sounds.cache)
+    with pytest.raises(CheckpointError, match="without fold 1 of these same clips"):
+        find_teachers(path, tiny, moved.split(frozenset({1})))
 
 
-def test_who_knows_other_classes_or_hears_at_another_rate_is_refused(
-    tiny: Recipe, sounds: Sounds, school: Path
-) -> None:
+def test_who_cannot_teach_is_refused_whatever_it_has_heard(tiny: Recipe, sounds: Sounds, school: Path) -> None:
     everything = sounds.split(frozenset())
-    slower = tiny.model_copy(update={"audio": tiny.audio.model_copy(update={"sample_rate": 8000})})
-    with pytest.raises(CheckpointError, match="hears at 16000 Hz, the recipe at 8000 Hz"):
-        find_teachers(school, slower, everything)
+    with pytest.raises(CheckpointError, match="hears at 16000 Hz, the recipe at 20000 Hz"):
+        find_teachers(school, changed(tiny, audio={"sample_rate": 20000}), everything)
+    with pytest.raises(CheckpointError, match="hears other frequencies than the recipe"):
+        find_teachers(school, changed(tiny, front_end={"fmax": 7000}, mixing={"cut_frequency": 1}), everything)
+    assert find_teachers(school, changed(tiny, front_end={"fmax": 7000}), everything)
     fewer = Sounds(sounds.dataset.subset(sounds.dataset.labels[:3]), sounds.cache)
     with pytest.raises(CheckpointError, match="knows other classes"):
-        find_teachers(school, tiny, fewer.split(frozenset()))
+        find_teachers(school, tiny, fewer.split(frozenset({1})))
 
 
-def test_they_answer_in_turn_by_their_own_front_ends_and_without_masks(
+def test_they_answer_in_turn_by_their_own_front_ends_about_the_mixture_without_masks(
     tiny: Recipe, sounds: Sounds, school: Path, tmp_path: Path
 ) -> None:
-    run = Run(tiny, sounds.split(frozenset()), tmp_path, CPU)
+    recipe = changed(tiny, mixing={"mixup": 1, "cut_time": 1, "cut_frequency": 1})
+    run = Run(recipe, sounds.split(frozenset()), tmp_path, CPU)
     models = [load_model(school / f"fold{fold}" / MODEL_FILE)[0] for fold in (1, 2)]
     teachers = Teachers(models, CPU, "fp32")
     kinds = set()
-    for step in range(8):
-        batch = run.pipeline.batch(step)
+    for step in range(16):
+        batch, model = run.pipeline.batch(step), models[step % 2]
         kinds.add(batch.mix.kind)
-        wanted = models[step % 2](batch.waves).logits
-        assert torch.allclose(teachers.say(batch, step), wanted, atol=1e-5)
-    assert kinds == {"none", "mixup"}
+        seen = batch.mix.on_spectrograms(model.frontend(batch.waves)[:, 0])
+        assert torch.allclose(teachers.say(batch, step), model.network(seen[:, None]).logits, atol=1e-5)
+    assert kinds == {"none", "mixup", "cut_time", "cut_frequency"}
 
 
 def test_a_run_learns_what_its_teacher_says(tiny: Recipe, material: Material, school: Path, tmp_path: Path) -> None:
     """A teacher that is sure of one class, whatever it hears, and the only one to be believed."""
-    recipe = tiny.model_copy(update={"loss": tiny.loss.model_copy(update={"taught": 1.0})})
+    recipe = changed(tiny, loss={"taught": 1.0})
     run = Run(recipe, material, tmp_path, CPU)
     sure = load_model(school / "fold1" / MODEL_FILE)[0]
     with torch.no_grad():
@@ -122,24 +117,25 @@ def test_a_run_learns_what_its_teacher_says(tiny: Recipe, material: Material, sc
 
 
 def test_a_run_keeps_its_teachers_and_goes_on_with_them(
-    tiny: Recipe, material: Material, school: Path, tmp_path: Path
+    tiny: Recipe, sounds: Sounds, school: Path, tmp_path: Path
 ) -> None:
     gone, whole, cut = tmp_path / "school", tmp_path / "whole", tmp_path / "cut"
+    everything = sounds.split(frozenset())
     shutil.copytree(school, gone)
-    teachers = find_teachers(gone, tiny, material)
+    teachers = find_teachers(gone, tiny, everything)
     for folder in (whole, cut):
         keep_teachers(teachers, folder)
     digests = digests_of(teachers)
     shutil.rmtree(gone)
-    facts = Run(tiny, material, whole, CPU).train()
+    facts = Run(tiny, everything, whole, CPU).train()
     assert facts.teachers == digests
-    steps = itertools.count(1)
+    assert len(digests) == 2
     with pytest.raises(Interrupted):
-        Run(tiny, material, cut, CPU).train(stop=lambda: next(steps) == 6)
-    Run(tiny, material, cut, CPU, load_state(cut / STATE_FILE)).train()
-    assert same_weights(whole, cut)
-    Run(tiny, material, tmp_path / "untaught", CPU).train()
-    assert not same_weights(whole, tmp_path / "untaught")
+        Run(tiny, everything, cut, CPU).train(stop=after(7))
+    Run(tiny, everything, cut, CPU, load_state(cut / STATE_FILE)).train()
+    assert same(final_weights(whole), final_weights(cut))
+    Run(tiny, everything, tmp_path / "untaught", CPU).train()
+    assert not same(final_weights(whole), final_weights(tmp_path / "untaught"))
 
 
 def test_a_run_does_not_go_on_without_its_teachers(
@@ -147,33 +143,60 @@ def test_a_run_does_not_go_on_without_its_teachers(
 ) -> None:
     keep_teachers(find_teachers(school, tiny, material), tmp_path)
     with pytest.raises(Interrupted):
-        Run(tiny, material, tmp_path, CPU).train(stop=lambda: True)
+        Run(tiny, material, tmp_path, CPU).train(stop=after(1))
     shutil.rmtree(tmp_path / TEACHERS)
-    with pytest.raises(CheckpointError, match="other teachers"):
+    with pytest.raises(CheckpointError, match="other teachers: put those it had back into"):
         Run(tiny, material, tmp_path, CPU, load_state(tmp_path / STATE_FILE))
+
+
+def test_a_run_does_not_listen_to_a_model_that_someone_laid_into_its_folder(
+    tiny: Recipe, material: Material, school: Path, tmp_path: Path
+) -> None:
+    keep_teachers([school / "fold2" / MODEL_FILE], tmp_path)
+    with pytest.raises(CheckpointError, match="may have learned fold 1: it must not teach here"):
+        Run(tiny, material, tmp_path, CPU)
 
 
 def test_a_new_run_has_no_teachers_of_an_earlier_one(
     tiny: Recipe, sounds: Sounds, school: Path, tmp_path: Path
 ) -> None:
     keep_teachers(find_teachers(school, tiny, sounds.split(frozenset())), tmp_path)
-    keep_teachers([school / "fold2" / MODEL_FILE], tmp_path)
-    assert digests_of(kept_teachers(tmp_path)) == digests_of([school / "fold2" / MODEL_FILE])
+    first, second = kept_teachers(tmp_path)
+    keep_teachers([second], tmp_path)
+    assert kept_teachers(tmp_path) == [first]
+    assert digests_of([first]) == digests_of([school / "fold2" / MODEL_FILE])
     keep_teachers([], tmp_path)
     assert kept_teachers(tmp_path) == []
+
+
+def test_a_folder_called_as_the_copies_are_is_not_touched(school: Path, tmp_path: Path) -> None:
+    """`--out runs`, where `runs/teachers` is the school."""
+    shutil.copytree(school, tmp_path / TEACHERS)
+    keep_teachers([], tmp_path)
+    assert len(list((tmp_path / TEACHERS).glob(f"fold*/{MODEL_FILE}"))) == 2
 
 
 def test_each_fold_of_a_cross_validation_has_teachers_of_its_own(
     tiny: Recipe, sounds: Sounds, school: Path, tmp_path: Path
 ) -> None:
-    result = cross_validate(short(tiny), sounds, [1, 2], tmp_path, CPU, unwatched, teachers=school)
+    recipe = short(tiny)
+    with pytest.raises(Interrupted):
+        cross_validate(recipe, sounds, [1, 2], tmp_path, CPU, unwatched, after(5), teachers=school)
+    shutil.rmtree(tmp_path / "fold2" / TEACHERS)  # lost, and copied again
+    result = cross_validate(recipe, sounds, [1, 2], tmp_path, CPU, unwatched, teachers=school)
     for fold in (1, 2):
         wanted = digests_of([school / f"fold{fold}" / MODEL_FILE])
         assert load_facts(tmp_path / f"fold{fold}" / MODEL_FILE).teachers == wanted
         assert digests_of(kept_teachers(tmp_path / f"fold{fold}")) == wanted
     write_report(result, tmp_path)
     assert "Each has learned from teachers too" in (tmp_path / PAGE_FILE).read_text()
-    again = cross_validate(short(tiny), sounds, [1, 2], tmp_path, CPU, unwatched, teachers=school)
-    assert again.accuracy == result.accuracy
-    with pytest.raises(CheckpointError, match="other --teachers, or from none"):
-        cross_validate(short(tiny), sounds, [1, 2], tmp_path, CPU, unwatched)
+    with pytest.raises(CheckpointError, match="other --teachers, or from none: name those"):
+        cross_validate(recipe, sounds, [1, 2], tmp_path, CPU, unwatched)
+
+
+def test_a_missing_teacher_is_found_out_before_anything_is_trained(
+    tiny: Recipe, sounds: Sounds, school: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(EarshotError, match="without fold 3"):
+        cross_validate(short(tiny), sounds, None, tmp_path, CPU, unwatched, teachers=school)
+    assert list(tmp_path.iterdir()) == []
