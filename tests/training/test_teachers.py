@@ -1,6 +1,7 @@
 """Runs that learn from teachers: who may teach, what is made of their answers, and that a run keeps its own."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,12 +63,12 @@ def test_who_has_heard_the_fold_is_refused(tiny: Recipe, sounds: Sounds, school:
         find_teachers(school, tiny, sounds.split(frozenset({1}), frozenset({2})))
 
 
-def test_who_was_split_otherwise_is_refused(tiny: Recipe, sounds: Sounds, school: Path, tmp_path: Path) -> None:
+def test_who_was_split_otherwise_is_refused(tiny: Recipe, sounds: Sounds, school: Path) -> None:
     """Without fold 1 too, but of a set in which another clip stood there."""
     first, *others = sounds.dataset.clips
     path = school / "fold1" / MODEL_FILE
-    clips = (first.__class__(first.path.with_name("1-7-A-0.ogg"), first.label, first.source, first.fold), *others)
-    moved = Sounds(sounds.dataset.__class__(**{**vars(sounds.dataset), "clips": clips}), sounds.cache)
+    clips = (replace(first, path=first.path.with_name("1-7-A-0.ogg")), *others)
+    moved = replace(sounds, dataset=replace(sounds.dataset, clips=clips))
     with pytest.raises(CheckpointError, match="without fold 1 of these same clips"):
         find_teachers(path, tiny, moved.split(frozenset({1})))
 
