@@ -86,7 +86,7 @@ class Findings:
         return Model(
             parameters=sum(parameter.numel() for parameter in network.parameters()),
             multiply_accumulates=left,
-            embedding=network.head.in_features,
+            embedding=recipe.model.widths[-1],
             pruned=1 - left / whole,
         )
 
