@@ -86,7 +86,7 @@ class Findings:
         return Model(
             parameters=sum(parameter.numel() for parameter in network.parameters()),
             multiply_accumulates=left,
-            embedding=recipe.model.widths[-1],
+            embedding=network.head.in_features,
             pruned=1 - left / whole,
         )
 

@@ -89,7 +89,7 @@ class RunState:
 def build_classifier(recipe: Recipe, classes: int) -> Classifier:
     """The untrained model that a recipe describes."""
     frontend = build_frontend(recipe.front_end, recipe.audio.sample_rate)
-    return Classifier(frontend, AudioResNet(recipe.model, recipe.front_end.bands, classes))
+    return Classifier(frontend, AudioResNet(recipe.model, classes))
 
 
 def operations(recipe: Recipe, classes: int) -> int:
@@ -97,7 +97,7 @@ def operations(recipe: Recipe, classes: int) -> int:
     frontend = build_frontend(recipe.front_end, recipe.audio.sample_rate)
     picture = frontend(torch.zeros(1, recipe.audio.window_samples)).to("meta")
     with torch.device("meta"):  # shapes without numbers: nothing is computed
-        network = AudioResNet(recipe.model, recipe.front_end.bands, classes).eval()
+        network = AudioResNet(recipe.model, classes).eval()
     return multiply_accumulates(network, picture)
 
 

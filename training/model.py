@@ -4,7 +4,6 @@ Every module has a name that can be spoken of from outside: `layer2.block1.relu`
 the second stage. The debug path addresses them by these names, so they are part of the contract.
 """
 
-import math
 from collections import OrderedDict
 from typing import Annotated, Literal, NamedTuple, Self
 
@@ -30,11 +29,8 @@ class ModelConfig(BaseModel):
     """Channels between the two convolutions of each block, stage by stage; none named = as wide as the stage."""
     stem: Literal["pool4", "conv2", "conv1"] = "pool4"
     """First reduction of the picture: to a quarter by convolution and pooling, to a half by convolution, or none."""
-    pooling: Literal["whole", "rows"] = "whole"
-    """What the last layer reads: the mean of all heights of the picture, or each row for itself, so that it tells low
-    sounds from high ones that are otherwise alike."""
     dropout: float = Field(default=0.2, ge=0, lt=1)
-    """Before the last layer, on what it reads."""
+    """On the embedding, before the last layer."""
     block_dropout: float = Field(default=0.0, ge=0, lt=1)
     """Inside each block, between its convolutions."""
 
@@ -60,7 +56,7 @@ class Output(NamedTuple):
     logits: Tensor
     """[B, classes]."""
     embedding: Tensor
-    """[B, width of the last stage]: what was heard, at whatever height."""
+    """[B, width of the last stage]."""
 
 
 class Block(nn.Module):
@@ -85,9 +81,9 @@ class Block(nn.Module):
 
 
 class AudioResNet(nn.Module):
-    """Spectrogram [B, 1, F, T] with F bands → logits and embedding."""
+    """Spectrogram [B, 1, F, T] → logits and embedding."""
 
-    def __init__(self, config: ModelConfig, bands: int, classes: int) -> None:
+    def __init__(self, config: ModelConfig, classes: int) -> None:
         super().__init__()
         self.stem = _stem(config)
         inputs = config.widths[0]
@@ -97,19 +93,17 @@ class AudioResNet(nn.Module):
             self.add_module(name, _stage(inputs, width, inner, stride, config.block_dropout))
             inputs = width
         self.dropout = nn.Dropout(config.dropout)
-        self.reads_rows = config.pooling == "rows"
-        self.head = nn.Linear(inputs * (_rows(config, bands) if self.reads_rows else 1), classes)
+        self.head = nn.Linear(inputs, classes)
         self._initialise()
 
     def forward(self, spectrograms: Tensor) -> Output:
-        """[B, 1, F, T] → scores of each class, and an embedding."""
+        """[B, 1, F, T] → scores of each class, and the embedding that they are read from."""
         x = self.stem(spectrograms)
         for name in self.stages:
             x = self.get_submodule(name)(x)
-        if not self.reads_rows:
-            x = x.mean(dim=2, keepdim=True)
-        rows = x.mean(dim=3) + x.amax(dim=3)
-        return Output(self.head(self.dropout(torch.cat(rows.unbind(2), dim=1))), rows.mean(dim=2))
+        over_time = x.mean(dim=2)
+        embedding = over_time.mean(dim=2) + over_time.amax(dim=2)
+        return Output(self.head(self.dropout(embedding)), embedding)
 
     def _initialise(self) -> None:
         for module in self.modules():
@@ -149,12 +143,6 @@ def multiply_accumulates(network: nn.Module, spectrogram: Tensor) -> int:
     for hook in hooks:
         hook.remove()
     return sum(counted)
-
-
-def _rows(config: ModelConfig, bands: int) -> int:
-    """Height of the picture that the last stage gives: each halving rounds up."""
-    halvings = {"pool4": 2, "conv2": 1, "conv1": 0}[config.stem] + len(config.widths) - 1
-    return math.ceil(bands / (1 << halvings))
 
 
 def _stem(config: ModelConfig) -> nn.Sequential:
