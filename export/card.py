@@ -182,8 +182,8 @@ def _limits(manifest: Manifest) -> str:
         f"- It hears {seconds:g} s at once; of a sound that is short beside that, silence is most of what it hears.\n"
         "- Trained on single sounds, cut and labelled by people: several at once, distance, and microphones unlike "
         "those of the training data cost accuracy that is not measured here.\n"
-        "- `novelty` finds speech, tones and near silence, but hardly any noise: white noise may be called rain with "
-        "great confidence. The level of a sound tells silence best.\n"
+        "- `novelty` finds tones and near silence, a part of the speech, and hardly any noise: white noise may be "
+        "called rain with great confidence. The level of a sound tells silence best.\n"
         "- Not for decisions on which safety depends."
     )
 
