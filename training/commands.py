@@ -24,10 +24,10 @@ SetOption = Annotated[
     typer.Option("--set", "-s", metavar="FIELD=VALUE", help="Override a field: -s loop.epochs=20. Repeatable."),
 ]
 TeachersOption = Annotated[
-    Path | None,
+    list[Path] | None,
     typer.Option(
         help="A run, or the folder of a crossval, to learn from beside the labels: of the models there, those teach "
-        "that have not heard the fold held out either."
+        "that have not heard the fold held out either. Repeatable."
     ),
 ]
 DeviceOption = Annotated[str | None, typer.Option(help="cpu or cuda. By default the GPU where there is one.")]
@@ -82,7 +82,7 @@ def train(
     held_out = frozenset() if all_folds else frozenset({1 if fold is None else fold})
     looked_at = frozenset() if validation_fold is None else frozenset({validation_fold})
     material = _sounds(data, chosen, cache).split(held_out, looked_at)
-    keep_teachers(find_teachers(teachers, chosen, material), out)
+    keep_teachers(find_teachers(teachers or (), chosen, material), out)
     _train_to_the_end(Run(chosen, material, out, where), data)
 
 
@@ -125,7 +125,7 @@ def crossval(
             device_named(device),
             lambda fold, folder: (ConsoleObserver(f"fold {fold}"), TensorBoardObserver(folder)),
             stop,
-            teachers,
+            teachers or (),
         )
     write_report(result, out)
     show_crossval(result)

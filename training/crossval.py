@@ -80,7 +80,7 @@ def cross_validate(
     device: torch.device,
     observers_of: Callable[[int, Path], Sequence[Observer]],
     stop: Callable[[], bool] = lambda: False,
-    teachers: Path | None = None,
+    teachers: Sequence[Path] = (),
 ) -> CrossValidation:
     """Train and judge each fold (all by default); write `predictions.parquet` beside the runs.
 

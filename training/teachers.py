@@ -42,19 +42,16 @@ class Teachers:
         return scores.float()
 
 
-def find_teachers(place: Path | None, recipe: Recipe, material: Material) -> list[Path]:
-    """Of a run, or of the runs of a cross-validation, the models that may teach; with no place named, nobody."""
-    if place is None:
-        return []
-    paths = sorted(place.glob(f"fold*/{MODEL_FILE}")) or [model_file(place)]
-    known = {path: load_facts(path) for path in paths}
+def find_teachers(places: Sequence[Path], recipe: Recipe, material: Material) -> list[Path]:
+    """Of these runs, or the runs of these cross-validations, the models that may teach."""
+    known = {path: load_facts(path) for place in places for path in _models_of(place)}
     for path, facts in known.items():
         _require_able(path, facts, recipe, material)
     fit = [path for path, facts in known.items() if _may_teach(facts, material)]
-    if not fit:
+    if places and not fit:
         raise CheckpointError(
-            f"--teachers {place}: no model there was trained without fold {_unheard(material)} of these same clips: "
-            "it would tell of them"
+            f"--teachers {', '.join(map(str, places))}: no model there was trained without fold {_unheard(material)} "
+            "of these same clips; earshot crossval makes one for each fold"
         )
     return fit
 
@@ -87,6 +84,13 @@ def load_teachers(
         if not _may_teach(load_facts(path), material):
             raise CheckpointError(f"{path} may have learned fold {_unheard(material)}: it must not teach here")
     return Teachers([load_model(path)[0] for path in paths], device, precision) if paths else None
+
+
+def _models_of(place: Path) -> list[Path]:
+    paths = sorted(place.glob(f"fold*/{MODEL_FILE}")) or [model_file(place)]
+    if not paths[0].is_file():
+        raise CheckpointError(f"--teachers {place}: no model there; name a finished run, or the folder of a crossval")
+    return paths
 
 
 def _may_teach(facts: ModelFacts, material: Material) -> bool:

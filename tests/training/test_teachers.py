@@ -37,30 +37,43 @@ def school(tiny: Recipe, sounds: Sounds, tmp_path_factory: pytest.TempPathFactor
 def test_those_teach_that_have_not_heard_the_folds_held_out(
     tiny: Recipe, sounds: Sounds, school: Path, held_out: set[int], fit: list[str]
 ) -> None:
-    found = find_teachers(school, tiny, sounds.split(frozenset(held_out)))
+    found = find_teachers([school], tiny, sounds.split(frozenset(held_out)))
     assert [path.parent.name for path in found] == fit
 
 
 def test_one_run_can_teach_too_and_with_none_named_nobody_does(
     tiny: Recipe, material: Material, school: Path
 ) -> None:
-    assert find_teachers(school / "fold1", tiny, material) == [school / "fold1" / MODEL_FILE]
-    assert find_teachers(None, tiny, material) == []
+    assert find_teachers([school / "fold1"], tiny, material) == [school / "fold1" / MODEL_FILE]
+    assert find_teachers([], tiny, material) == []
+
+
+def test_teachers_may_lie_in_several_places(tiny: Recipe, material: Material, school: Path, tmp_path: Path) -> None:
+    shutil.copytree(school, tmp_path / "other")
+    found = find_teachers([school, tmp_path / "other" / "fold1"], tiny, material)
+    assert found == [school / "fold1" / MODEL_FILE, tmp_path / "other" / "fold1" / MODEL_FILE]
+
+
+@pytest.mark.parametrize("name", ["nowhere", "empty"])
+def test_a_place_without_a_model_is_named(tiny: Recipe, material: Material, tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CheckpointError, match=f"--teachers .*{name}: no model there; name a finished run"):
+        find_teachers([tmp_path / name], tiny, material)
 
 
 def test_a_teacher_with_the_same_fold_to_look_at_may_teach(tiny: Recipe, sounds: Sounds, tmp_path: Path) -> None:
     material = sounds.split(frozenset({1}), frozenset({2}))
     Run(short(tiny), material, tmp_path, CPU).train()
-    assert find_teachers(tmp_path, tiny, material) == [tmp_path / MODEL_FILE]
+    assert find_teachers([tmp_path], tiny, material) == [tmp_path / MODEL_FILE]
     with pytest.raises(CheckpointError, match="without fold 1 of these same clips"):
-        find_teachers(tmp_path, tiny, sounds.split(frozenset({1})))
+        find_teachers([tmp_path], tiny, sounds.split(frozenset({1})))
 
 
 def test_who_has_heard_the_fold_is_refused(tiny: Recipe, sounds: Sounds, school: Path) -> None:
     with pytest.raises(CheckpointError, match="no model there was trained without fold 3 of these same clips"):
-        find_teachers(school, tiny, sounds.split(frozenset({3})))
+        find_teachers([school], tiny, sounds.split(frozenset({3})))
     with pytest.raises(CheckpointError, match="without fold 1, 2 of"):
-        find_teachers(school, tiny, sounds.split(frozenset({1}), frozenset({2})))
+        find_teachers([school], tiny, sounds.split(frozenset({1}), frozenset({2})))
 
 
 def test_who_was_split_otherwise_is_refused(tiny: Recipe, sounds: Sounds, school: Path) -> None:
@@ -70,19 +83,19 @@ def test_who_was_split_otherwise_is_refused(tiny: Recipe, sounds: Sounds, school
     clips = (replace(first, path=first.path.with_name("1-7-A-0.ogg")), *others)
     moved = replace(sounds, dataset=replace(sounds.dataset, clips=clips))
     with pytest.raises(CheckpointError, match="without fold 1 of these same clips"):
-        find_teachers(path, tiny, moved.split(frozenset({1})))
+        find_teachers([path], tiny, moved.split(frozenset({1})))
 
 
 def test_who_cannot_teach_is_refused_whatever_it_has_heard(tiny: Recipe, sounds: Sounds, school: Path) -> None:
     everything = sounds.split(frozenset())
     with pytest.raises(CheckpointError, match="hears at 16000 Hz, the recipe at 20000 Hz"):
-        find_teachers(school, changed(tiny, audio={"sample_rate": 20000}), everything)
+        find_teachers([school], changed(tiny, audio={"sample_rate": 20000}), everything)
     with pytest.raises(CheckpointError, match="hears other frequencies than the recipe"):
-        find_teachers(school, changed(tiny, front_end={"fmax": 7000}, mixing={"cut_frequency": 1}), everything)
-    assert find_teachers(school, changed(tiny, front_end={"fmax": 7000}), everything)
+        find_teachers([school], changed(tiny, front_end={"fmax": 7000}, mixing={"cut_frequency": 1}), everything)
+    assert find_teachers([school], changed(tiny, front_end={"fmax": 7000}), everything)
     fewer = Sounds(sounds.dataset.subset(sounds.dataset.labels[:3]), sounds.cache)
     with pytest.raises(CheckpointError, match="knows other classes"):
-        find_teachers(school, tiny, fewer.split(frozenset({1})))
+        find_teachers([school], tiny, fewer.split(frozenset({1})))
 
 
 def test_they_answer_in_turn_by_their_own_front_ends_about_the_mixture_without_masks(
@@ -123,7 +136,7 @@ def test_a_run_keeps_its_teachers_and_goes_on_with_them(
     gone, whole, cut = tmp_path / "school", tmp_path / "whole", tmp_path / "cut"
     everything = sounds.split(frozenset())
     shutil.copytree(school, gone)
-    teachers = find_teachers(gone, tiny, everything)
+    teachers = find_teachers([gone], tiny, everything)
     for folder in (whole, cut):
         keep_teachers(teachers, folder)
     digests = digests_of(teachers)
@@ -142,7 +155,7 @@ def test_a_run_keeps_its_teachers_and_goes_on_with_them(
 def test_a_run_does_not_go_on_without_its_teachers(
     tiny: Recipe, material: Material, school: Path, tmp_path: Path
 ) -> None:
-    keep_teachers(find_teachers(school, tiny, material), tmp_path)
+    keep_teachers(find_teachers([school], tiny, material), tmp_path)
     with pytest.raises(Interrupted):
         Run(tiny, material, tmp_path, CPU).train(stop=after(1))
     shutil.rmtree(tmp_path / TEACHERS)
@@ -161,7 +174,7 @@ def test_a_run_does_not_listen_to_a_model_that_someone_laid_into_its_folder(
 def test_a_new_run_has_no_teachers_of_an_earlier_one(
     tiny: Recipe, sounds: Sounds, school: Path, tmp_path: Path
 ) -> None:
-    keep_teachers(find_teachers(school, tiny, sounds.split(frozenset())), tmp_path)
+    keep_teachers(find_teachers([school], tiny, sounds.split(frozenset())), tmp_path)
     first, second = kept_teachers(tmp_path)
     keep_teachers([second], tmp_path)
     assert kept_teachers(tmp_path) == [first]
@@ -182,9 +195,9 @@ def test_each_fold_of_a_cross_validation_has_teachers_of_its_own(
 ) -> None:
     recipe = short(tiny)
     with pytest.raises(Interrupted):
-        cross_validate(recipe, sounds, [1, 2], tmp_path, CPU, unwatched, after(5), teachers=school)
+        cross_validate(recipe, sounds, [1, 2], tmp_path, CPU, unwatched, after(5), teachers=[school])
     shutil.rmtree(tmp_path / "fold2" / TEACHERS)  # lost, and copied again
-    result = cross_validate(recipe, sounds, [1, 2], tmp_path, CPU, unwatched, teachers=school)
+    result = cross_validate(recipe, sounds, [1, 2], tmp_path, CPU, unwatched, teachers=[school])
     for fold in (1, 2):
         wanted = digests_of([school / f"fold{fold}" / MODEL_FILE])
         assert load_facts(tmp_path / f"fold{fold}" / MODEL_FILE).teachers == wanted
@@ -199,5 +212,5 @@ def test_a_missing_teacher_is_found_out_before_anything_is_trained(
     tiny: Recipe, sounds: Sounds, school: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(EarshotError, match="without fold 3"):
-        cross_validate(short(tiny), sounds, None, tmp_path, CPU, unwatched, teachers=school)
+        cross_validate(short(tiny), sounds, None, tmp_path, CPU, unwatched, teachers=[school])
     assert list(tmp_path.iterdir()) == []
