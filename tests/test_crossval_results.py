@@ -58,7 +58,6 @@ def test_the_model_of_fold_5_is_small_and_has_not_heard_it() -> None:
     facts = load_facts(path)
     assert facts.held_out_folds == (5,)
     assert facts.recipe == load_recipe("esc50-resnet")
-    assert facts.teachers
 
 
 @pytest.mark.dataset
