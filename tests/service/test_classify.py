@@ -112,7 +112,8 @@ def test_the_headers_tell_what_the_answer_tells(server: Process, rooster: bytes)
         name: told["timings"][name] for name in ("decode_ms", "queue_ms", "engine_ms")
     }
     assert headers["x-earshot-batch-size"] == str(told["timings"]["batch_size"])
-    assert headers["x-earshot-model"] == f"esc10-resnet 1.0.0 sha256:{told['model']['sha256'][:16]}"
+    assert headers["x-earshot-model"] == "{name} {version} sha256:{sha256:.16}".format(**told["model"])
+    assert headers["x-earshot-model"].startswith("esc10-resnet ")
     assert headers["x-earshot-engine"] == "onnx int8"
 
 

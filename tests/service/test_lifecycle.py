@@ -256,14 +256,14 @@ def test_another_model_is_taken_without_one_request_that_fails(bundle: Path, roo
         def serves(version: str) -> Callable[[], bool]:
             return lambda: answers[-1:] == [(200, version)]
 
-        with_version(bundle, "2.0.0")
+        with_version(bundle, "97.0.0")
         process.terminate(signal.SIGHUP)
-        wait_for(serves("2.0.0"))
+        wait_for(serves("97.0.0"))
 
-        with_version(bundle, "3.0.0")
+        with_version(bundle, "98.0.0")
         reloaded = process.client.post("/v1/admin/reload", headers=admin)
-        assert (reloaded.status_code, reloaded.json()["version"]) == (200, "3.0.0")
-        wait_for(serves("3.0.0"))
+        assert (reloaded.status_code, reloaded.json()["version"]) == (200, "98.0.0")
+        wait_for(serves("98.0.0"))
 
         graph = bundle / "model.int8.onnx"
         graph.write_bytes(graph.read_bytes()[:-1] + b"?")
@@ -275,7 +275,7 @@ def test_another_model_is_taken_without_one_request_that_fails(bundle: Path, roo
         assert process.client.get("/readyz").status_code == 200
         count = len(answers)
         wait_for(lambda: len(answers) > count + 10)
-        assert serves("3.0.0")()
+        assert serves("98.0.0")()
     assert {status for status, _ in answers} == {200}
     assert [version for _, version in answers] == sorted(version for _, version in answers)
     assert "Traceback" not in process.log

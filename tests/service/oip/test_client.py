@@ -14,9 +14,11 @@ from tritonclient.http import InferenceServerClient, InferInput, InferRequestedO
 from tritonclient.utils import InferenceServerException
 
 from contract.audio import decode
+from contract.bundle import find_bundle, open_bundle
 from tests.service.process import Process, running
 
 MODEL = "esc10-resnet"
+VERSION = open_bundle(find_bundle(MODEL)).manifest.version
 RATE, WINDOW, CLASSES = 32_000, 160_000, 10
 NEAR = 1e-4
 """A score may differ by so much from one batch size to another."""
@@ -65,7 +67,7 @@ def test_the_server_and_its_model_are_live_and_ready(client: InferenceServerClie
     assert client.is_server_live()
     assert client.is_server_ready()
     assert client.is_model_ready(MODEL)
-    assert client.is_model_ready(MODEL, "1.0.0")
+    assert client.is_model_ready(MODEL, VERSION)
 
 
 def test_another_model_or_version_is_not_ready(client: InferenceServerClient) -> None:
@@ -99,7 +101,7 @@ def test_the_configuration_agrees_with_the_metadata(client: InferenceServerClien
 
 def test_the_index_names_the_model(client: InferenceServerClient) -> None:
     assert client.get_model_repository_index() == [
-        {"name": MODEL, "version": "1.0.0", "state": "READY", "reason": ""}
+        {"name": MODEL, "version": VERSION, "state": "READY", "reason": ""}
     ]
 
 
