@@ -1,7 +1,6 @@
 """What a measurement says: figures, targets and verdicts as a table for a person, and all of it as JSON."""
 
 import json
-import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.kept import without_nan
+from benchmarks.page import shown
 from benchmarks.provenance import Provenance
 from benchmarks.targets import Line, Verdict
 from contract.files import replacing
@@ -38,7 +39,7 @@ class Report:
         """All of it; what is no number is null."""
         lines = [asdict(line) | {"verdict": line.verdict.lower()} for line in self.lines]
         content = asdict(self.provenance) | {"setup": self.setup, "figures": lines, "details": self.details}
-        return json.dumps(_without_nan(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return json.dumps(without_nan(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def say(sentence: str) -> None:
@@ -64,25 +65,8 @@ def show(report: Report) -> None:
     for heading in ("figure", "value", "target", "", "beside it"):
         table.add_column(heading, justify="right" if heading in {"value", "target"} else "left")
     for line in report.lines:
-        table.add_row(line.what, f"{_rounded(line.value)} {line.unit}".rstrip(), line.target, line.verdict, line.note)
+        table.add_row(line.what, f"{shown(line.value)} {line.unit}".rstrip(), line.target, line.verdict, line.note)
     console.print(table)
     console.print(
         f"{len(report.missed)} of {sum(line.verdict is not Verdict.NONE for line in report.lines)} targets missed"
     )
-
-
-def _rounded(value: float) -> str:
-    if not math.isfinite(value):
-        return "–"
-    return f"{value:.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
-
-
-def _without_nan(content: Any) -> Any:  # noqa: ANN401
-    match content:
-        case dict():
-            return {name: _without_nan(value) for name, value in content.items()}
-        case list() | tuple():
-            return [_without_nan(value) for value in content]
-        case float() if content != content or content in {float("inf"), float("-inf")}:
-            return None
-    return content
