@@ -109,7 +109,7 @@ def decode_whole(source: Source, sample_rate: int, *, limits: Limits = DEFAULT_L
     return Decoded(np.ascontiguousarray(waveform), info)
 
 
-def decode_plain(data: bytes, sample_rate: int, *, limits: Limits = DEFAULT_LIMITS) -> Plain | None:
+def decode_plain(data: bytes | memoryview, sample_rate: int, *, limits: Limits = DEFAULT_LIMITS) -> Plain | None:
     """The samples of a 16-bit mono WAV that is whole and has the rate that is wanted: a view of `data`.
 
     Times PCM16_SCALE they are what `decode` gives. None for everything else, and for whatever is to be refused.

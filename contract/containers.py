@@ -65,9 +65,9 @@ def is_cut_short(container: Container, data: bytes) -> bool:
     return check is not None and check(data)
 
 
-def wav_layout(data: bytes) -> WavLayout | None:
+def wav_layout(data: bytes | memoryview) -> WavLayout | None:
     """Find format and samples of a little-endian WAV file; None where it has no such chunks."""
-    if data[:4] not in {b"RIFF", b"RF64"}:
+    if bytes(data[:4]) not in {b"RIFF", b"RF64"}:
         return None
     riff_size = int.from_bytes(data[4:8], "little")
     form: tuple[int, ...] | None = None
@@ -122,7 +122,7 @@ def _ends_by(riff_size: int, start: int) -> bool:
     return riff_size + 8 <= start or _is_open_end(riff_size)
 
 
-def _chunks(data: bytes, order: str) -> Iterator[tuple[bytes, int, int]]:
+def _chunks(data: bytes | memoryview, order: str) -> Iterator[tuple[bytes, int, int]]:
     """Kind, start and declared size of each chunk of a RIFF ("<") or IFF (">") file."""
     header = struct.Struct(f"{order}4sI")
     position = 12

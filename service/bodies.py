@@ -15,8 +15,11 @@ from starlette.requests import Request
 
 from service.batcher import Overloaded
 from service.problems import ProblemError
+from service.reception import way_for
 from service.schemas import AudioInJson
 from service.settings import Settings
+
+Body = bytes | memoryview
 
 RAW, MULTIPART, JSON = "raw", "multipart", "json"
 _RAW_TYPES = frozenset({"", "application/octet-stream", "application/ogg", "video/mp4", "video/webm", "video/ogg"})
@@ -91,37 +94,49 @@ def kind_of_body(headers: Headers) -> str:
 
 
 async def read_body(request: Request, settings: Settings, held: Held) -> bytes:
+    """The same as `receive_body`, for whom needs bytes and nothing else."""
+    return bytes(await receive_body(request, settings, held))
+
+
+async def receive_body(request: Request, settings: Settings, held: Held) -> Body:
     """All of the body: bounded in size, in time, and in what all bodies together may take."""
     declared = request.headers.get("content-length", "")
     most = settings.max_body_bytes
     if declared.isdecimal() and (len(declared) > 18 or int(declared) > most):
         raise _too_large(most)
-    parts: list[bytes] = []
-    size = 0
+    read_whole = way_for(request.scope)
     try:
         async with asyncio.timeout(settings.body_timeout_s):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > most:
-                    raise _too_large(most)
-                held.take(len(chunk))
-                parts.append(chunk)
+            if read_whole is not None:
+                return await read_whole(held.take)
+            return await _joined(request, most, held)
     except TimeoutError:
         raise ProblemError(
             "deadline_exceeded", f"The body did not come within {settings.body_timeout_s:g} s.", status=408,
             headers={"Connection": "close"},
         ) from None  # fmt: skip
+
+
+async def _joined(request: Request, most: int, held: Held) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > most:
+            raise _too_large(most)
+        held.take(len(chunk))
+        parts.append(chunk)
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def audio_in(body: bytes, kind: str, headers: Headers) -> bytes:
+async def audio_in(body: Body, kind: str, headers: Headers) -> Body:
     """The bytes of the audio file."""
     if not body:
         _nothing()
     if kind == RAW:
         return body
     find = _from_json if kind == JSON else partial(_from_form, headers.get("content-type", ""))
-    return find(body) if len(body) <= QUICK_BYTES else await asyncio.to_thread(find, body)
+    return find(bytes(body)) if len(body) <= QUICK_BYTES else await asyncio.to_thread(find, bytes(body))
 
 
 def _from_form(content_type: str, body: bytes) -> bytes:

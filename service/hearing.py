@@ -63,7 +63,7 @@ class Hearing:
             raise Overloaded("The sound could not be decoded before its deadline, so no work is spent on it.", late)
 
     async def hear(
-        self, data: bytes, deadline: float, gone: Callable[[], Awaitable[None]] | None = None
+        self, data: bytes | memoryview, deadline: float, gone: Callable[[], Awaitable[None]] | None = None
     ) -> tuple[Sound, float]:
         """The waveform and the seconds that it took to make it; an AudioError says why there is none.
 
@@ -83,7 +83,7 @@ class Hearing:
         """End the threads, once they have nothing to do."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _submitted(self, data: bytes) -> "Future[tuple[Sound, float]]":
+    def _submitted(self, data: bytes | memoryview) -> "Future[tuple[Sound, float]]":
         try:
             work = self._pool.submit(self._timed, data)
         except RuntimeError:
@@ -103,7 +103,7 @@ class Hearing:
         self.pending -= 1
         self._pending_bytes -= size
 
-    def _timed(self, data: bytes) -> tuple[Sound, float]:
+    def _timed(self, data: bytes | memoryview) -> tuple[Sound, float]:
         start = time.perf_counter()
         decoded = decode_whole(data, self._sample_rate, limits=self._limits)
         return Sound(*decoded), time.perf_counter() - start

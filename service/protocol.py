@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from service import refusals
 from service.patience import PatientProtocol
 from service.problems import ProblemError, problem_response
+from service.reception import ReceptionProtocol
 from service.upgrades import UpgradingProtocol
 
 LARGEST_HEAD = 64 * 1024
@@ -41,7 +42,7 @@ class Refused(Exception):  # noqa: N818  (it says what happened)
     """Raised inside of the parser, which then stops where it is."""
 
 
-class Protocol(UpgradingProtocol, PatientProtocol):
+class Protocol(ReceptionProtocol, UpgradingProtocol, PatientProtocol):
     """One connection. `protocol_with` makes a class of it that knows the settings."""
 
     header_timeout_s: float
@@ -93,7 +94,7 @@ class Protocol(UpgradingProtocol, PatientProtocol):
             self._refuse(self._complaint)
         except ProblemError as problem:
             self._refuse(problem)
-        if self.transport.get_protocol() is not self:  # a WebSocket, with a clock of its own
+        if self.transport.get_protocol() is not self.reception:  # a WebSocket, with a clock of its own
             self._stop_timer()
             return
         if self.transport.is_closing() or self._is_leaving:
@@ -136,6 +137,16 @@ class Protocol(UpgradingProtocol, PatientProtocol):
         if self.cycle is not None and self.cycle.response_complete:
             self._throw_away(len(body))
         super().on_body(body)
+
+    def unwanted(self, size: int) -> None:
+        """Bytes have come that nobody wants any more."""
+        self._throw_away(size)
+
+    def body_is_over(self, cycle: RequestResponseCycle) -> None:
+        """Where nobody waited for it any more, the next request is waited for."""
+        super().body_is_over(cycle)
+        if cycle.response_complete and not (self.transport.is_closing() or self._is_leaving):
+            self._after(self.timeout_keep_alive, self._close)
 
     def on_message_complete(self) -> None:
         """The body is whole; there is none behind a head with an offer."""

@@ -33,11 +33,18 @@ class UpgradingProtocol(HttpToolsProtocol):
                 raise refusals.websocket_with_body()
             self.scope["method"] = method.decode("ascii")
             self.handle_websocket_upgrade()
+            self._read_anew()
             return b""
         head = self._head_without_offer(method)
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # like uvicorn's
         return head + behind
+
+    def _read_anew(self) -> None:
+        """The loop asks a protocol how it reads only when it begins to."""
+        if self.transport.is_reading():
+            self.transport.pause_reading()
+            self.transport.resume_reading()
 
     def _is_idle(self) -> bool:
         """No earlier request waits for its answer, which would get into the middle of the other protocol."""

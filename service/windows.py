@@ -51,7 +51,8 @@ def lay(window: Wave, row: Samples) -> None:
     """Copy a window to a row of an engine's buffer, with silence after its end."""
     size = len(window)
     if window.dtype == np.int16:
-        np.multiply(window, PCM16_SCALE, out=row[:size])
+        np.copyto(row[:size], window)  # in two steps, since one that does both takes twice as long
+        row[:size] *= PCM16_SCALE
     else:
         row[:size] = window
     row[size:] = 0

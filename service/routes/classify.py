@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from service.answers import Asked, classification
-from service.bodies import audio_in, kind_of_body, read_body
+from service.bodies import audio_in, kind_of_body, receive_body
 from service.hearing import Sound
 from service.jobs import Job
 from service.model import ServedModel
@@ -77,7 +77,7 @@ async def _heard(request: Request, service: Service, serving: Serving, deadline:
     """The sound in the body."""
     trace, kind = trace_of(request), kind_of_body(request.headers)
     with service.uploads.holding() as held:
-        body = await read_body(request, service.settings, held)
+        body = await receive_body(request, service.settings, held)
         trace.body_bytes = len(body)
         audio = await audio_in(body, kind, request.headers)
         sound, trace.decode_s = await serving.hearing.hear(audio, deadline, lambda: gone(request))

@@ -1,0 +1,187 @@
+"""Where the bytes of a connection come in: a head goes to the parser, a body straight to where it is decoded.
+
+On the usual road each byte of a body is copied five times: out of the loop's buffer, out of the parser, into the
+request, out of it, and into one piece. Here the system writes where the decoder reads. A head is read in small
+pieces, so that little of its body comes with it; the rest waits in the system until the request is admitted.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, cast
+
+import httptools
+import numpy as np
+from starlette.requests import ClientDisconnect
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+EXTENSION = "earshot.whole_body"
+"""Of a request's scope: there if its body can be read whole."""
+
+LARGEST = 2**20
+"""Bytes of a body that is read whole. What is larger comes in pieces: memory grows only with what has come."""
+
+_HALL = memoryview(bytearray(256 * 1024))
+"""What comes in pieces lands here first; for all connections, as each piece is taken out at once."""
+
+_DESK = _HALL[: 16 * 1024]
+"""The same for a head, of which few are longer."""
+
+Take = Callable[[int], None]
+"""Told how many bytes have come; raises where there is no room for them."""
+
+
+class ReadWhole(Protocol):
+    """What stands in the scope."""
+
+    async def __call__(self, take: Take) -> memoryview:
+        """The body; `ClientDisconnect` where it does not come."""
+        ...
+
+
+def way_for(scope: Mapping[str, Any]) -> ReadWhole | None:
+    """How to read this request's body whole, where that can be done."""
+    return cast("ReadWhole | None", scope.get("extensions", {}).get(EXTENSION))
+
+
+class ReceptionProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, with a reception in front."""
+
+    _in_body: bool
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """From here on, the loop writes where the reception says."""
+        super().connection_made(transport)
+        self.reception = Reception(self)
+        transport.set_protocol(self.reception)
+
+    def on_headers_complete(self) -> None:
+        """A body of known length is not read on before somebody asks for it."""
+        super().on_headers_complete()
+        cycle, size = self.cycle, _declared(self.headers)
+        if self.pipeline or size is None or not 0 < size <= LARGEST:
+            return
+
+        async def read_whole(take: Take) -> memoryview:
+            return await self._read_whole(cycle, size, take)
+
+        cast("dict[str, Any]", self.scope)["extensions"] = {EXTENSION: read_whole}
+        self.flow.pause_reading()
+
+    @property
+    def is_in_body(self) -> bool:
+        """Whether what comes belongs to a body."""
+        return self._in_body
+
+    def unwanted(self, size: int) -> None:
+        """Bytes have come that nobody wants any more."""
+        raise NotImplementedError
+
+    def body_is_over(self, cycle: RequestResponseCycle) -> None:
+        """It did not pass the parser, which still waits for it: a new one begins behind it."""
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # like uvicorn's
+        self._in_body = False
+        cycle.more_body = False
+
+    async def _read_whole(self, cycle: RequestResponseCycle, size: int, take: Take) -> memoryview:
+        if cycle.disconnected or self.transport.is_closing():
+            raise ClientDisconnect
+        if cycle.waiting_for_100_continue:
+            cycle.waiting_for_100_continue = False
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        begun, cycle.body = cycle.body, bytearray()
+        take(len(begun))
+        if not cycle.more_body:  # it came with its head
+            return memoryview(begun)
+        body = self.reception.expect(cycle, size, begun, take)
+        self.flow.resume_reading()
+        return await body
+
+
+class Reception(asyncio.BufferedProtocol):
+    """What the loop sees of a connection."""
+
+    def __init__(self, connection: ReceptionProtocol) -> None:
+        self._connection = connection
+        self._body: _Body | None = None
+
+    def expect(
+        self, cycle: RequestResponseCycle, size: int, begun: bytearray, take: Take
+    ) -> "asyncio.Future[memoryview]":
+        """What comes next is the rest of this body, until it is whole, whether or not it is still wanted then."""
+        self._body = _Body(cycle, size, begun, take)
+        return self._body.whole
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  (the loop's own idea of it)
+        """Where the system is to write. What is sent behind a body is not read with it."""
+        if self._body is not None:
+            return self._body.rest
+        return _HALL if self._connection.is_in_body else _DESK
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """It has written."""
+        body = self._body
+        if body is None:
+            self._connection.data_received(bytes(_HALL[:nbytes]))
+            return
+        is_wanted = body.add(nbytes)
+        if not body.rest:
+            self._body = None
+            self._connection.body_is_over(body.cycle)
+            body.finish()
+        if not is_wanted:
+            self._connection.unwanted(nbytes)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """What is missing will not come."""
+        if self._body is not None:
+            self._body.fail(ClientDisconnect())
+        self._connection.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client does not read as fast as it is answered."""
+        self._connection.pause_writing()
+
+    def resume_writing(self) -> None:
+        """It has read most of it."""
+        self._connection.resume_writing()
+
+
+class _Body:
+    """A body that comes in."""
+
+    def __init__(self, cycle: RequestResponseCycle, size: int, begun: bytearray, take: Take) -> None:
+        self.cycle = cycle
+        self.whole: asyncio.Future[memoryview] = asyncio.get_running_loop().create_future()
+        self._take = take
+        self._all = memoryview(np.empty(size, np.uint8))  # type: ignore[arg-type]  # not zeroed: it is written once
+        self._all[: len(begun)] = begun
+        self.rest = self._all[len(begun) :]
+
+    def add(self, size: int) -> bool:
+        """So much more has come; whether somebody waits for it."""
+        self.rest = self.rest[size:]
+        if self.whole.done():
+            return False
+        try:
+            self._take(size)
+        except Exception as error:  # noqa: BLE001  (for whoever waits)
+            self.whole.set_exception(error)
+        return True
+
+    def finish(self) -> None:
+        """It is whole."""
+        if not self.whole.done():
+            self.whole.set_result(self._all)
+
+    def fail(self, error: Exception) -> None:
+        """It will not be."""
+        if not self.whole.done():
+            self.whole.set_exception(error)
+
+
+def _declared(headers: list[tuple[bytes, bytes]]) -> int | None:
+    """The length that a head gives for its body; None where it gives none, or says that it comes in chunks."""
+    told = dict(headers)
+    size = told.get(b"content-length", b"")
+    return int(size) if size.isdigit() and len(size) < 10 and b"transfer-encoding" not in told else None
