@@ -13,6 +13,7 @@ from service.logs import log_request
 from service.metrics import Metrics
 from service.problems import add_handlers
 from service.routes import about, classify, oip, pages, stream
+from service.routes.shared import plain_routes
 from service.serving import Service
 from service.settings import Settings
 from service.stream.door import Streams
@@ -53,7 +54,8 @@ def create_app(settings: Settings | None = None, *, wait_for_model: bool = True)
         if settings.access_log:
             log_request(trace)
 
-    app.add_middleware(Front, service=service, keys=service.keys, ended=ended)
+    plain = plain_routes(classify.router)
+    app.add_middleware(Front, service=service, keys=service.keys, ended=ended, plain=plain)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

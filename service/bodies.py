@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 from service.batcher import Overloaded
 from service.problems import ProblemError
-from service.reception import way_for
+from service.reception import way_to_read_whole
 from service.schemas import AudioInJson
 from service.settings import Settings
 
@@ -104,7 +104,7 @@ async def receive_body(request: Request, settings: Settings, held: Held) -> Body
     most = settings.max_body_bytes
     if declared.isdecimal() and (len(declared) > 18 or int(declared) > most):
         raise _too_large(most)
-    read_whole = way_for(request.scope)
+    read_whole = way_to_read_whole(request.scope)
     try:
         async with asyncio.timeout(settings.body_timeout_s):
             if read_whole is not None:

@@ -4,11 +4,12 @@ import asyncio
 import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import ClientDisconnect
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access import Keys
@@ -34,8 +35,17 @@ _log = logging.getLogger(__name__)
 class Front:
     """ASGI middleware; one for the app."""
 
-    def __init__(self, app: ASGIApp, service: Service, keys: Keys, ended: Callable[[Trace], None]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        service: Service,
+        keys: Keys,
+        ended: Callable[[Trace], None],
+        plain: Mapping[tuple[str, str], Route],
+    ) -> None:
+        """Routes that are `plain`, by method and path, want nothing of what the framework does on the way to them."""
         self._app = app
+        self._plain = plain
         self._service = service
         self._keys = keys
         self._ended = ended
@@ -69,7 +79,7 @@ class Front:
             if path.startswith(_KEYED) and not path.startswith(_OPEN):
                 trace.key = self._keys.name_of(headers)
             with self._keys.using(trace.key):
-                await self._app(scope, receive, send)
+                await self._answered(scope, receive, send)
         except (ClientGone, ClientDisconnect):
             raise
         except Exception as error:
@@ -80,6 +90,15 @@ class Front:
             if trace.status:  # too late: the head of an answer is out
                 raise
             await problem_response(problem, trace.request_id, path)(scope, receive, send)
+
+    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._plain.get((scope["method"], scope["path"]))
+        if route is None:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = route
+        response = await route.endpoint(Request(scope, receive, send))
+        await response(scope, receive, send)
 
 
 def _request_id(headers: Headers) -> str:
@@ -92,21 +111,19 @@ def _marking(send: Send, trace: Trace) -> Send:
     async def marked(message: Message) -> None:
         if message["type"] == "http.response.start":
             trace.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers["X-Request-ID"] = trace.request_id
-            headers.update(_facts(trace))
+            message["headers"] = [*message["headers"], *_facts(trace)]
         await send(message)
 
     return marked
 
 
-def _facts(trace: Trace) -> dict[str, str]:
-    """What a client may want to know of the way its answer came about, without reading it."""
-    facts = {}
+def _facts(trace: Trace) -> list[tuple[bytes, bytes]]:
+    """What a client may want to know of the way its answer came about, without reading it: as headers."""
+    facts = {"x-request-id": trace.request_id}
     if timing := trace.server_timing():
-        facts["Server-Timing"] = timing
+        facts["server-timing"] = timing
     if trace.batch_size and (used := trace.model):
-        facts["X-Earshot-Model"] = f"{quote(used['name'], _AS_IT_IS)} {used['version']} sha256:{used['sha256'][:16]}"
-        facts["X-Earshot-Engine"] = f"{used['engine']} {used['precision']}"
-        facts["X-Earshot-Batch-Size"] = str(trace.batch_size)
-    return facts
+        facts["x-earshot-model"] = f"{quote(used['name'], _AS_IT_IS)} {used['version']} sha256:{used['sha256'][:16]}"
+        facts["x-earshot-engine"] = f"{used['engine']} {used['precision']}"
+        facts["x-earshot-batch-size"] = str(trace.batch_size)
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in facts.items()]

@@ -7,7 +7,7 @@ offered beside HTTP/1.1 is seen to in `upgrades`.
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import httptools
 from starlette.types import Receive, Scope, Send
@@ -78,7 +78,7 @@ class Protocol(ReceptionProtocol, UpgradingProtocol, PatientProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody is left to answer."""
         if self._running is not None:  # uvicorn tells only the newest, which may wait behind it
-            _let_go(self._running)
+            self.let_go(self._running)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -156,6 +156,8 @@ class Protocol(ReceptionProtocol, UpgradingProtocol, PatientProtocol):
 
     def on_response_complete(self) -> None:
         """Some answers come before the whole body: what still arrives of it is thrown away."""
+        if self._running is not None:
+            cast("_Door", self._running.transport).flush()
         super().on_response_complete()
         if self._in_body and self.cycle.response_complete:
             self._after(LINGER_S, self._close)
@@ -216,7 +218,7 @@ class Protocol(ReceptionProtocol, UpgradingProtocol, PatientProtocol):
         if broken is None or not broken.response_started:
             self._answer(problem)
         if broken is not None:
-            _let_go(broken)
+            self.let_go(broken)
         self.leave()
 
     def _answer(self, problem: ProblemError) -> None:
@@ -248,11 +250,27 @@ class _Door(asyncio.Transport):
     def __init__(self, protocol: Protocol) -> None:
         super().__init__()
         self._protocol = protocol
-        self.write = protocol.transport.write  # type: ignore[method-assign]
+        self._cycle = protocol.cycle
+        self._is_begun = False
+        self._head = b""
         self.is_closing = protocol.transport.is_closing  # type: ignore[method-assign]
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """The head of an answer goes out with what comes first of its body: one packet, one call of the system."""
+        if self._cycle.response_started and not self._is_begun:
+            self._is_begun, self._head = True, bytes(data)
+            return
+        head, self._head = self._head, b""
+        self._protocol.transport.write(head + data if head else data)
+
+    def flush(self) -> None:
+        """An answer without a body is all head."""
+        if self._head:
+            self.write(b"")
 
     def close(self) -> None:
         """Not before the answer can have been read."""
+        self.flush()
         self._protocol.leave()
 
 
@@ -270,10 +288,3 @@ def protocol_with(
         "refused": staticmethod(refused),
     }
     return type("Protocol", (Protocol,), known)
-
-
-def _let_go(cycle: RequestResponseCycle) -> None:
-    """Nobody reads its answer: what works on it is told, and must not write."""
-    cycle.disconnected = True
-    cycle.waiting_for_100_continue = False
-    cycle.message_event.set()

@@ -6,16 +6,17 @@ pieces, so that little of its body comes with it; the rest waits in the system u
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol, cast
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, cast
 
 import httptools
 import numpy as np
 from starlette.requests import ClientDisconnect
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-EXTENSION = "earshot.whole_body"
-"""Of a request's scope: there if its body can be read whole."""
+READ_WHOLE, DEPARTING = "earshot.read_whole", "earshot.departing"
+"""Extensions of a request's scope: what can be asked of its connection, where it is one of ours."""
 
 LARGEST = 2**20
 """Bytes of a body that is read whole. What is larger comes in pieces: memory grows only with what has come."""
@@ -29,18 +30,21 @@ _DESK = _HALL[: 16 * 1024]
 Take = Callable[[int], None]
 """Told how many bytes have come; raises where there is no room for them."""
 
+ReadWhole = Callable[[Take], Awaitable[memoryview]]
+"""The body; `ClientDisconnect` where it does not come."""
 
-class ReadWhole(Protocol):
-    """What stands in the scope."""
-
-    async def __call__(self, take: Take) -> memoryview:
-        """The body; `ClientDisconnect` where it does not come."""
-        ...
+Departing = Callable[[Callable[[], None]], Callable[[], object]]
+"""Told what to do when the client hangs up; gives a way to take that back."""
 
 
-def way_for(scope: Mapping[str, Any]) -> ReadWhole | None:
-    """How to read this request's body whole, where that can be done."""
-    return cast("ReadWhole | None", scope.get("extensions", {}).get(EXTENSION))
+def way_to_read_whole(scope: Mapping[str, Any]) -> ReadWhole | None:
+    """Of this request's body, where there is one: its length is known, and it is not too long."""
+    return cast("ReadWhole | None", scope.get("extensions", {}).get(READ_WHOLE))
+
+
+def way_to_be_told(scope: Mapping[str, Any]) -> Departing | None:
+    """That this request's client has hung up, without asking for it all the time."""
+    return cast("Departing | None", scope.get("extensions", {}).get(DEPARTING))
 
 
 class ReceptionProtocol(HttpToolsProtocol):
@@ -51,21 +55,21 @@ class ReceptionProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """From here on, the loop writes where the reception says."""
         super().connection_made(transport)
+        self._departure: Callable[[], None] | None = None
         self.reception = Reception(self)
         transport.set_protocol(self.reception)
 
     def on_headers_complete(self) -> None:
         """A body of known length is not read on before somebody asks for it."""
         super().on_headers_complete()
-        cycle, size = self.cycle, _declared(self.headers)
-        if self.pipeline or size is None or not 0 < size <= LARGEST:
+        if self.pipeline:
             return
-
-        async def read_whole(take: Take) -> memoryview:
-            return await self._read_whole(cycle, size, take)
-
-        cast("dict[str, Any]", self.scope)["extensions"] = {EXTENSION: read_whole}
-        self.flow.pause_reading()
+        cycle, size = self.cycle, _declared(self.headers)
+        extensions = cast("dict[str, Any]", self.scope).setdefault("extensions", {})
+        extensions[DEPARTING] = partial(self._departing, cycle)
+        if size is not None and 0 < size <= LARGEST:
+            extensions[READ_WHOLE] = partial(self._read_whole, cycle, size)
+            self.flow.pause_reading()
 
     @property
     def is_in_body(self) -> bool:
@@ -82,6 +86,25 @@ class ReceptionProtocol(HttpToolsProtocol):
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # like uvicorn's
         self._in_body = False
         cycle.more_body = False
+
+    def let_go(self, cycle: RequestResponseCycle) -> None:
+        """Nobody reads its answer: what works on it is told, and must not write."""
+        cycle.disconnected = True
+        cycle.waiting_for_100_continue = False
+        cycle.message_event.set()
+        if self._departure is not None:
+            self._departure()
+
+    def _departing(self, cycle: RequestResponseCycle, act: Callable[[], None]) -> Callable[[], object]:
+        if cycle.disconnected:
+            act()
+        else:
+            self._departure = act
+            self.flow.resume_reading()  # or nobody would notice
+        return self._stays
+
+    def _stays(self) -> None:
+        self._departure = None
 
     async def _read_whole(self, cycle: RequestResponseCycle, size: int, take: Take) -> memoryview:
         if cycle.disconnected or self.transport.is_closing():

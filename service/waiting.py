@@ -5,12 +5,14 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from service.batcher import Batcher
 from service.jobs import End, Job
 from service.judge import Row
 from service.problems import ProblemError
+from service.reception import Departing
 
 Result = TypeVar("Result")
 
@@ -54,19 +56,19 @@ async def in_time(
         waiting.cancel()
 
 
-async def answered(batcher: Batcher, job: Job, gone: Callable[[], Awaitable[None]] | None = None) -> list[Row]:
-    """Submit the job and wait for its end; it is taken out of the line when its client is `gone`."""
+async def answered(batcher: Batcher, job: Job, departing: Departing | None = None) -> list[Row]:
+    """Submit the job and wait for its end; it is taken out of the line when its client is `departing`."""
     loop = asyncio.get_running_loop()
     job.waiter = loop.create_future()
     batcher.submit(job)
     timer = loop.call_later(job.deadline - time.monotonic(), batcher.line.expire, job)
-    leaving = loop.create_task(_leave(gone, batcher, job)) if gone else None
+    stays = departing(partial(batcher.line.cancel, job)) if departing else None
     try:
         await job.waiter
     finally:
         timer.cancel()
-        if leaving is not None:
-            leaving.cancel()
+        if stays is not None:
+            stays()
         batcher.line.cancel(job)
     match job.end:
         case End.ANSWERED if job.finished <= job.deadline:
@@ -81,8 +83,3 @@ async def answered(batcher: Batcher, job: Job, gone: Callable[[], Awaitable[None
 
 async def _forever(gone: Callable[[], Awaitable[None]] | None) -> None:
     await (asyncio.Event().wait() if gone is None else gone())
-
-
-async def _leave(gone: Callable[[], Awaitable[None]], batcher: Batcher, job: Job) -> None:
-    await gone()
-    batcher.line.cancel(job)

@@ -51,6 +51,24 @@ async def held(works: Works, batcher: Batcher, one: Job, **options: Any) -> "asy
     return task
 
 
+class Departure:
+    """A client who may hang up."""
+
+    def __init__(self) -> None:
+        self._act: Callable[[], None] | None = None
+
+    def __call__(self, act: Callable[[], None]) -> Callable[[], None]:
+        self._act = act
+        return self._stays
+
+    def _stays(self) -> None:
+        self._act = None
+
+    def happens(self) -> None:
+        assert self._act is not None, "nobody wants to know"
+        self._act()
+
+
 def started(work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
     return asyncio.get_running_loop().create_task(work)
 
@@ -103,14 +121,14 @@ def test_who_waits_is_woken_on_the_thread_of_his_loop() -> None:
 
 
 def test_a_client_who_leaves_takes_his_job_along_before_it_is_computed() -> None:
-    gone = asyncio.Event()
+    departure = Departure()
 
     async def story(works: Works, batcher: Batcher) -> None:
         first = await held(works, batcher, job(1))
         left = job(2)
-        second = await waiting(batcher, left, gone=gone.wait)
+        second = await waiting(batcher, left, departing=departure)
         third = await waiting(batcher, job(3))
-        gone.set()
+        departure.happens()
         with pytest.raises(ClientGone):
             await second
         assert (left.end, batcher.line.waiting) == (End.CANCELLED, 1)
@@ -122,10 +140,10 @@ def test_a_client_who_leaves_takes_his_job_along_before_it_is_computed() -> None
 
 def test_a_client_who_leaves_while_his_job_is_computed_is_not_waited_for() -> None:
     async def story(works: Works, batcher: Batcher) -> None:
-        gone = asyncio.Event()
+        departure = Departure()
         left = job(1)
-        task = await held(works, batcher, left, gone=gone.wait)
-        gone.set()
+        task = await held(works, batcher, left, departing=departure)
+        departure.happens()
         with pytest.raises(ClientGone):
             await task
         works.computing.open()
@@ -187,6 +205,6 @@ def test_who_is_refused_leaves_nothing_behind() -> None:
     async def story(_: Works, batcher: Batcher) -> None:
         batcher.line.close()
         with pytest.raises(ValueError, match="no new work"):
-            await answered(batcher, job(1), gone=asyncio.Event().wait)  # type: ignore[arg-type]
+            await answered(batcher, job(1), departing=Departure())
 
     run(story)

@@ -34,7 +34,7 @@ def form(content: bytes = SOUND, name: str = "file", head: bytes = b"", fields: 
 
 
 def heard(body: bytes, kind: str, headers: dict[str, str] | None = None) -> bytes:
-    return asyncio.run(audio_in(body, kind, Headers(headers or FORM)))
+    return bytes(asyncio.run(audio_in(body, kind, Headers(headers or FORM))))
 
 
 def refused(body: bytes, kind: str, headers: dict[str, str] | None = None) -> ProblemError:
