@@ -8,9 +8,14 @@ TORCH  ?= requirements/torch.txt
 DATA   ?= $(or $(EARSHOT_DATA),data/esc50)
 RECIPE ?= esc50-resnet
 FOLD   ?= 1
+# Of `make load`: how many users, for how many seconds, and what is promised of the answers (empty: nothing).
+USERS  ?= 16
+TIME   ?= 60
+P99_MS ?= 1000
+ERROR_RATE ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help serve setup test test-dataset bench gpu-check lint format train tensorboard constraints docker-cpu docker-gpu compose clean
+.PHONY: help serve setup test test-dataset bench load gpu-check lint format train tensorboard constraints docker-cpu docker-gpu compose clean
 
 help:  ## list what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
@@ -29,7 +34,7 @@ $(VENV)/.ready: pyproject.toml requirements/constraints.txt requirements/torch.t
 	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
 	$(if $(TORCH),$(RUN)/pip install -q --no-deps -r $(TORCH))
 	$(RUN)/pip install -q -c requirements/constraints.txt -e '.[serve,export,dev]'
-	touch $@ $(VENV)/.serves
+	touch $@ $(VENV)/.serves $(VENV)/.loads
 
 test: setup  ## lint, types and every test that needs no data set and no GPU
 	$(RUN)/ruff check .
@@ -42,6 +47,14 @@ test-dataset: setup  ## the tests that want the whole ESC-50: make test-dataset 
 
 bench: setup  ## the service under load, beside the bare engine: five minutes
 	$(RUN)/earshot bench service $(FLAGS)
+
+load: $(VENV)/.loads  ## users of many kinds on the service, by Locust: make load USERS=16 TIME=60 SHAPE=spike P99_MS=500
+	$(RUN)/earshot bench locust --users $(USERS) --seconds $(TIME) $(if $(SHAPE),--shape $(SHAPE)) \
+	  $(if $(P99_MS),--p99-ms $(P99_MS)) $(if $(ERROR_RATE),--error-rate $(ERROR_RATE)) $(FLAGS)
+
+$(VENV)/.loads: $(VENV)/.serves
+	$(RUN)/pip install -q -c requirements/constraints.txt -e '.[serve,bench]'
+	touch $@
 
 gpu-check: setup  ## every engine that a GPU runs the model with: equal? how fast? skipped where there is none
 	$(RUN)/python -m export.gpu.check $(if $(OUT),--out $(OUT))

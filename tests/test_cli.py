@@ -30,3 +30,11 @@ def test_help_needs_nothing_of_it() -> None:
 def test_a_bug_is_not_hidden_behind_a_sentence() -> None:
     result = earshot_without("json", "recipes")
     assert "Traceback" in result.stderr
+
+
+def test_locust_is_named_before_a_service_is_started_for_it() -> None:
+    result = earshot_without("locust", "bench", "locust")
+    assert result.returncode == 1
+    assert result.stderr.strip() == (
+        "error: this command needs locust, which is not installed: pip install -e '.[bench]'"
+    )
