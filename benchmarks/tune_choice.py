@@ -8,8 +8,8 @@ from service.profiles import Goal, GoalName, Tuning
 
 WORSE = 0.2
 """By so much behind the best after the first round, a candidate is not measured again."""
-MOST_KEPT = 5
-"""Candidates that are, beside the default."""
+LEAST_KEPT, MOST_KEPT = 3, 5
+"""Candidates that are, beside the default: one round may have been a bad one for a good candidate."""
 EQUAL = 0.03
 """Less than this is no difference: between such, the default is kept, or else what is better beside the goal."""
 PATIENCE = 5.0
@@ -106,11 +106,13 @@ def merit(one: Measured, goal: Goal) -> float:
 
 
 def worth_another_round(found: Sequence[Measured], goal: Goal) -> list[Measured]:
-    """The default, which stands first, and the best of those that are not clearly worse than the best."""
+    """The default, which stands first, and the best of the others: all that are not clearly worse, within bounds."""
     default, *others = found
-    least = (1 - WORSE) * max(merit(one, goal) for one in found)
-    best = sorted(others, key=lambda one: merit(one, goal), reverse=True)[:MOST_KEPT]
-    return [default, *(one for one in others if one in best and merit(one, goal) >= least)]
+    enough = (1 - WORSE) * max(merit(one, goal) for one in found)
+    ranked = sorted(others, key=lambda one: merit(one, goal), reverse=True)
+    count = sum(merit(one, goal) >= enough for one in others)
+    kept = ranked[: max(LEAST_KEPT, min(count, MOST_KEPT))]
+    return [default, *(one for one in others if one in kept)]
 
 
 def chosen(found: Sequence[Measured], goal: Goal) -> Measured | None:

@@ -12,7 +12,7 @@ from benchmarks.page import Cell, Picture, Section, Table, shown
 from benchmarks.provenance import Provenance
 from benchmarks.report import console
 from benchmarks.series import Series, gathered
-from benchmarks.tune_choice import EQUAL, WORSE, Measured, Point, Tuned
+from benchmarks.tune_choice import EQUAL, LEAST_KEPT, WORSE, Measured, Point, Tuned
 from benchmarks.tune_grid import name_of
 
 
@@ -85,8 +85,8 @@ _NO_CURVES = "Not drawn: matplotlib is not installed where this was measured."
 
 _RULES = (
     f"What differs by less than {100 * EQUAL:g} % counts as equal: then the default is kept, if it is among them. "
-    f"What was {100 * WORSE:g} % behind the best in the first round was left out. Service and client shared the "
-    "machine, and every visit started the service anew, without a profile."
+    f"What was {100 * WORSE:g} % behind the best in the first round was left out, but for the {LEAST_KEPT} best. "
+    "Service and client shared the machine, and every visit started the service anew, without a profile."
 )
 
 

@@ -73,10 +73,10 @@ def test_after_the_first_round_only_the_best_and_the_default_go_on(
         return measured(float(tuning.max_batch), 100, 200, 300).rounds[0]
 
     monkeypatch.setattr(Stage, "visit", visit)
-    monkeypatch.setattr("benchmarks.tune_grid.BATCHES_ON_CPU", (1, 2))
+    monkeypatch.setattr("benchmarks.tune_grid.BATCHES_ON_CPU", (1, 2, 3, 5))
     monkeypatch.setattr("benchmarks.tune.cores", lambda: 1)
     run_tune(small, Plan("latency", None, 0.1, 3), tmp_path / "out", lambda _: None)
-    assert visits == [4, 1, 2, 4, 1, 4, 1]
+    assert visits == [4, 1, 2, 3, 5, *[4, 1, 2, 3] * 2]
     (file,) = (tmp_path / "cache" / "profiles").iterdir()
     assert Profile.model_validate_json(file.read_text(encoding="utf-8")).tuning.max_batch == 1
 

@@ -49,8 +49,13 @@ def test_nothing_is_chosen_where_nothing_reaches_the_goal() -> None:
 
 
 def test_the_clearly_worse_are_left_out_and_the_default_never_is() -> None:
-    best, close, worse = measured(2.0, 1, 1, 1), measured(2.4, 1, 1, 1), measured(2.6, 1, 1, 1)
-    assert worth_another_round([DEFAULT, worse, close, best], LATENCY) == [DEFAULT, close, best]
+    best, *close, worse = (measured(lone, 1, 1, 1) for lone in (2.0, 2.1, 2.2, 2.4, 2.6))
+    assert worth_another_round([DEFAULT, worse, *close, best], LATENCY) == [DEFAULT, *close, best]
+
+
+def test_three_at_least_get_another_chance() -> None:
+    best, *worse = (measured(lone, 1, 1, 1) for lone in (1.0, 4.0, 3.0, 2.0))
+    assert worth_another_round([DEFAULT, *worse, best], LATENCY) == [DEFAULT, *worse[1:], best]
 
 
 def test_where_all_are_alike_only_some_are_measured_again() -> None:
@@ -59,9 +64,10 @@ def test_where_all_are_alike_only_some_are_measured_again() -> None:
 
 
 def test_where_nothing_reaches_the_goal_yet_some_get_another_chance() -> None:
-    kept = worth_another_round([DEFAULT, *[measured(4.0, 1, 1, 1)] * 20], Goal(name="throughput", p99_ms=1.0))
+    others = [measured(4.0, 1, 1, 1) for _ in range(20)]
+    kept = worth_another_round([DEFAULT, *others], Goal(name="throughput", p99_ms=1.0))
     assert kept[0] is DEFAULT
-    assert len(kept) > 1
+    assert len(kept) == 1 + MOST_KEPT
 
 
 def test_figures_are_medians_over_the_rounds_and_errors_are_added_up() -> None:
