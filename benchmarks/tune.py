@@ -32,9 +32,6 @@ from contract.errors import EarshotError
 from service.cores import cores
 from service.profiles import GoalName, Tuning
 
-START_S = 2.0
-"""About what a start takes: to say beforehand how long it all will."""
-
 _FLAGS = {"replicas": "--replicas", "threads": "--threads", "max_batch": "--max-batch"}
 
 Say = Callable[[str], None]
@@ -88,13 +85,17 @@ def run_tune(subject: Subject, plan: Plan, out: Path | None, say: Say) -> None:
         raise EarshotError(f"--flags: {given[0]} is what is tuned, so it cannot be given")
     origin = Provenance.here()
     folder = folder_for(origin, out)
-    facts, requests = _default(subject)
+    start_s, facts, requests = _default(subject)
     engine = facts["engine"]
     default = Tuning(replicas=engine["replicas"], threads=1, max_batch=engine["max_batch"])
     on_gpu = engine["device"] != "cpu"
     loads = connections_for(cores(), on_gpu=on_gpu)
     stage = Stage(subject.serve_flags, subject.server, requests, loads, plan.seconds)
-    tuned = _tuned(stage, plan, grid(default, cores(), on_gpu=on_gpu), on_gpu=on_gpu, say=say)
+    candidates = grid(default, cores(), on_gpu=on_gpu)
+    visits = len(candidates) + (plan.rounds - 1) * min(1 + MOST_KEPT, len(candidates))
+    minutes = visits * (start_s + len(loads) * plan.seconds) / 60
+    say(f"{len(candidates)} candidates, then the best of them, {plan.rounds} rounds: {minutes:.1f} minutes or so")
+    tuned = _tuned(stage, plan, candidates, on_gpu=on_gpu, say=say)
     setup = subject.facts | asdict(plan) | {"engine": engine, "connections": loads}
     keep_all(tuned, folder, origin, setup)
     show(tuned)
@@ -103,13 +104,10 @@ def run_tune(subject: Subject, plan: Plan, out: Path | None, say: Say) -> None:
 
 
 def _tuned(stage: Stage, plan: Plan, candidates: list[Tuning], *, on_gpu: bool, say: Say) -> Tuned:
-    """All in turn, then the best of them again and again."""
-    visits = len(candidates) + (plan.rounds - 1) * min(MOST_KEPT, len(candidates))
-    minutes = visits * (START_S + len(stage.loads) * stage.seconds) / 60
-    say(f"{len(candidates)} candidates, then the best of them, {plan.rounds} rounds: {minutes:.1f} minutes or so")
+    """All in turn, then the best of them again and again, there and back: nobody is always the first."""
     measured = left = [Measured(candidate) for candidate in candidates]
     for number in range(1, plan.rounds + 1):
-        for turn, one in enumerate(left, 1):
+        for turn, one in enumerate(left if number % 2 else reversed(left), 1):
             one.rounds.append(stage.visit(one.tuning))
             say(f"round {number} of {plan.rounds}, {turn} of {len(left)}: {described(one, on_gpu=on_gpu)}")
         goal = goal_of(plan.goal, plan.p99_ms, measured[0])
@@ -119,12 +117,12 @@ def _tuned(stage: Stage, plan: Plan, candidates: list[Tuning], *, on_gpu: bool, 
     return Tuned(goal, measured, left, chosen(left, goal), on_gpu)
 
 
-def _default(subject: Subject) -> tuple[dict[str, Any], list[Request]]:
-    """What the service says of itself, and of each sound with nothing else to do: who says otherwise is wrong."""
+def _default(subject: Subject) -> tuple[float, dict[str, Any], list[Request]]:
+    """How long it takes to start, what it says of itself, and what of each sound: who says otherwise is wrong."""
     with Served(subject.serve_flags) as served:
-        served.wait_until_ready()
+        start_s = served.wait_until_ready()
         labels = load.run(_labels(served.port, subject.bodies))
-        return served.model_facts(), requests_for(subject.bodies, labels)
+        return start_s, served.model_facts(), requests_for(subject.bodies, labels)
 
 
 async def _labels(port: int, bodies: Sequence[bytes]) -> list[str]:

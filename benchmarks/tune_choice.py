@@ -8,9 +8,9 @@ from service.profiles import Goal, GoalName, Tuning
 
 WORSE = 0.2
 """By so much behind the best after the first round, a candidate is not measured again."""
-LEAST_KEPT, MOST_KEPT = 3, 5
+LEAST_KEPT, MOST_KEPT = 3, 4
 """Candidates that are, beside the default: one round may have been a bad one for a good candidate."""
-EQUAL = 0.03
+EQUAL = 0.05
 """Less than this is no difference: between such, the default is kept, or else what is better beside the goal."""
 PATIENCE = 5.0
 """Lone requests' times that 99 % of the answers may take, where nobody says how long."""

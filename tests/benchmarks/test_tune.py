@@ -76,7 +76,7 @@ def test_after_the_first_round_only_the_best_and_the_default_go_on(
     monkeypatch.setattr("benchmarks.tune_grid.BATCHES_ON_CPU", (1, 2, 3, 5))
     monkeypatch.setattr("benchmarks.tune.cores", lambda: 1)
     run_tune(small, Plan("latency", None, 0.1, 3), tmp_path / "out", lambda _: None)
-    assert visits == [4, 1, 2, 3, 5, *[4, 1, 2, 3] * 2]
+    assert visits == [4, 1, 2, 3, 5, 3, 2, 1, 4, 4, 1, 2, 3]
     (file,) = (tmp_path / "cache" / "profiles").iterdir()
     assert Profile.model_validate_json(file.read_text(encoding="utf-8")).tuning.max_batch == 1
 
