@@ -73,10 +73,10 @@ class Bench:
 
     def _charged(self, made: Load) -> tuple[Answers, dict[str, Any]]:
         """Run a load: its answers and what it cost the service, with the bare engine before and after."""
-        spent = self._spent()
+        spent = spent_by(self.served, self._cpus)
         with on_cpus(self._client_cpus):
             answers = load.run(made())
-        busy, cpu, own, elapsed = np.subtract(self._spent(), spent).tolist()
+        busy, cpu, own, elapsed = np.subtract(spent_by(self.served, self._cpus), spent).tolist()
         foreign = busy - cpu - (own if self._client_cpus & self._cpus else 0.0)
         self.served.wait_until_calm()
         before, self._raw = self._raw, self._engine.measure(self._raw_s)
@@ -86,9 +86,10 @@ class Bench:
             "foreign_cores": max(0.0, foreign) / elapsed,
         }
 
-    def _spent(self) -> tuple[float, float, float, float]:
-        """By all on the service's cores, by the service, by this client; and the time."""
-        return busy_seconds(self._cpus), self.served.cpu_seconds(), time.process_time(), time.perf_counter()
+
+def spent_by(served: Served, cpus: Cpus) -> tuple[float, float, float, float]:
+    """CPU time: of all on these cores, of the service, of this client; and the time that it is."""
+    return busy_seconds(cpus), served.cpu_seconds(), time.process_time(), time.perf_counter()
 
 
 def requests_for(bodies: list[bytes], labels: list[str]) -> list[Request]:

@@ -46,6 +46,11 @@ def cpus_of(words: str) -> Cpus:
     return frozenset(found)
 
 
+def all_cpus() -> str:
+    """Those that this process may use, in the words of `cpus_of`."""
+    return ",".join(map(str, sorted(os.sched_getaffinity(0))))
+
+
 @contextmanager
 def on_cpus(cpus: Cpus | None) -> Iterator[None]:
     """Run on these cores only; what is started meanwhile stays there."""

@@ -19,6 +19,7 @@ from benchmarks import processes
 from benchmarks.processes import Cpus, Memory, on_cpus
 from benchmarks.wire import HOST
 from contract.errors import EarshotError
+from service.settings import OF_OTHER_COMMANDS, PREFIX
 
 PROGRAM = Path(__file__).parents[1] / "cli.py"
 
@@ -38,11 +39,12 @@ class Served:
     """A service that runs; gone at the end of the `with`."""
 
     def __init__(self, flags: Sequence[str] = (), cpus: Cpus | None = None) -> None:
-        """Start it, on these cores only; the environment's own settings of a service are left out."""
+        """Start it, on these cores only, by its defaults: without what the environment or a profile would set."""
         self.port = _free_port()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the process)
-        words = [sys.executable, str(PROGRAM), "serve", "--port", str(self.port), *flags]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("EARSHOT_")}
+        words = [sys.executable, str(PROGRAM), "serve", "--port", str(self.port), "--no-profile", *flags]
+        settings = {name for name in os.environ if name.startswith(PREFIX)} - OF_OTHER_COMMANDS
+        kept = {name: value for name, value in os.environ.items() if name not in settings}
         self._started = time.perf_counter()
         with on_cpus(cpus):
             self._process = subprocess.Popen(  # noqa: S603  (our own program)

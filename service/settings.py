@@ -16,6 +16,10 @@ OF_OTHER_COMMANDS = frozenset({"EARSHOT_CACHE", "EARSHOT_DATA"})
 DAY_S = 86_400
 """No patience needs to be longer, and timers take no numbers of any size."""
 
+Replicas = Annotated[int, Field(ge=1, le=256)]
+Threads = Annotated[int, Field(ge=1, le=256)]
+Batch = Annotated[int, Field(ge=1, le=1024)]
+
 
 def _split(value: Any) -> Any:  # noqa: ANN401
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -50,12 +54,14 @@ class Settings(BaseSettings):
     """Where it runs."""
     precision: Literal["auto", "float32", "float16", "int8"] = "auto"
     """Which graph of the bundle runs: auto takes int8 on a CPU, float16 on a GPU."""
-    replicas: Annotated[int, Field(ge=1, le=256)] | None = None
+    replicas: Replicas | None = None
     """Engines side by side: one per CPU core, or two streams on a GPU, if left alone."""
-    threads: int = Field(default=1, ge=1, le=256)
+    threads: Threads = 1
     """Threads of each engine on a CPU: more threads answer a lone request sooner, more replicas more requests."""
-    max_batch: Annotated[int, Field(ge=1, le=1024)] | None = None
+    max_batch: Batch | None = None
     """Most windows in one batch: 4 on a CPU, 32 on a GPU, if left alone."""
+    profile: bool = True
+    """Whether replicas, threads and max_batch, where they are left alone, are what `earshot tune` found here."""
 
     max_queue: Annotated[int, Field(ge=1, le=100_000)] | None = None
     """Most windows that wait for an engine; beyond it requests are refused with 429. If left alone, 16 batches for

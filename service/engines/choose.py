@@ -14,6 +14,7 @@ from service.cores import cores
 from service.engines import onnx
 from service.engines.base import Engine, EngineError
 from service.model import Graph, ServedModel
+from service.profiles import Place, tuned
 from service.settings import Settings
 
 BATCH_ON_CPU = 4
@@ -40,6 +41,8 @@ class Candidate:
     name: str
     make: Callable[[], Engine]
     replicas: int
+    tuned: str
+    """What a profile of this machine has to do with it; empty if nothing."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def choose(model: ServedModel, settings: Settings, note: Note = _log.info) -> Ch
             refusals.append(f"{name}: {error}")
             continue
         reason = f"fallback: {'; '.join(refusals)}" if refusals else _why(settings)
-        return Chosen(engines, candidate.make, reason)
+        return Chosen(engines, candidate.make, reason + candidate.tuned)
     raise EngineError(f"no engine runs {model.name} here: {'; '.join(refusals) or 'settings leave none'}")
 
 
@@ -76,11 +79,11 @@ def candidates(model: ServedModel, settings: Settings, note: Note) -> Iterator[t
             if settings.engine in {"auto", name}:
                 yield name, partial(_tensorrt, name, model, settings, note)
         if settings.engine in {"auto", "torch"}:
-            yield "torch", partial(_torch, model, settings)
+            yield "torch", partial(_torch, model, settings, note)
         if settings.engine in {"auto", "onnx"}:
-            yield "onnx on CUDA", partial(_onnx, model, settings, onnx.CUDA)
+            yield "onnx on CUDA", partial(_onnx, model, settings, onnx.CUDA, note)
     if settings.engine in {"auto", "onnx"} and settings.device != "cuda":
-        yield "onnx on the CPU", partial(_onnx, model, settings, onnx.CPU)
+        yield "onnx on the CPU", partial(_onnx, model, settings, onnx.CPU, note)
 
 
 def _why(settings: Settings) -> str:
@@ -93,28 +96,33 @@ def _tensorrt(name: str, model: ServedModel, settings: Settings, note: Note) -> 
     graph = _graph(model, settings, _GRAPHS_FOR_GPU)
     _require_bundle(model)
     from service.engines.tensorrt import TensorRTEngine
-    from service.engines.tensorrt_cuda import find_cuda
+    from service.engines.tensorrt_cuda import Cuda, find_cuda
 
     trt, cuda = _module(name), find_cuda()
-
+    _, gpu = Cuda(cuda).gpu()
+    settings, words = tuned(settings, Place.here(name, trt.__version__, gpu, graph.sha256), note)
     max_batch = settings.max_batch or BATCH_ON_GPU
-    return Candidate(name, lambda: TensorRTEngine(graph, max_batch, trt, cuda, note), _streams(settings))
+    return Candidate(name, lambda: TensorRTEngine(graph, max_batch, trt, cuda, note), _streams(settings), words)
 
 
-def _torch(model: ServedModel, settings: Settings) -> Candidate:
+def _torch(model: ServedModel, settings: Settings, note: Note) -> Candidate:
     bundle = _require_bundle(model)
-    from service.engines.torch import TorchEngine
+    from service.engines.torch import TorchEngine, find_gpu
 
     weights, sha256 = bundle.path(WEIGHTS), bundle.manifest.files[WEIGHTS].sha256
+    version, gpu = find_gpu()
+    settings, words = tuned(settings, Place.here("torch", version, gpu, sha256), note)
     max_batch = settings.max_batch or BATCH_ON_GPU
-    return Candidate("torch", lambda: TorchEngine(weights, sha256, max_batch), _streams(settings))
+    return Candidate("torch", lambda: TorchEngine(weights, sha256, max_batch), _streams(settings), words)
 
 
-def _onnx(model: ServedModel, settings: Settings, provider: str) -> Candidate:
+def _onnx(model: ServedModel, settings: Settings, provider: str, note: Note) -> Candidate:
     if not onnx.is_here(provider):
         raise UnavailableError(f"the onnxruntime that is installed has no {provider}: pip install -e '.[gpu]'")
     on_cpu = provider == onnx.CPU
     graph = _graph(model, settings, _GRAPHS_FOR_CPU if on_cpu else _GRAPHS_FOR_GPU)
+    place = Place.here("onnx", onnx.version(), onnx.DEVICES[provider], graph.sha256)
+    settings, words = tuned(settings, place, note)
     max_batch = settings.max_batch or (BATCH_ON_CPU if on_cpu else BATCH_ON_GPU)
     replicas = (settings.replicas or max(1, cores() // settings.threads)) if on_cpu else _streams(settings)
     shared = onnx.OnnxSession(graph, provider, settings.threads) if settings.threads == 1 else None
@@ -123,7 +131,7 @@ def _onnx(model: ServedModel, settings: Settings, provider: str) -> Candidate:
         session = shared or onnx.OnnxSession(graph, provider, settings.threads)
         return onnx.OnnxEngine(session, max_batch, model.window_samples)
 
-    return Candidate("onnx", make, replicas)
+    return Candidate("onnx", make, replicas, words)
 
 
 def _streams(settings: Settings) -> int:

@@ -12,7 +12,7 @@ from service.model import Graph
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 _ERRORS_ONLY = 3
-_DEVICES = {CPU: "cpu", CUDA: "cuda"}
+DEVICES = {CPU: "cpu", CUDA: "cuda"}
 
 
 @dataclass
@@ -81,17 +81,22 @@ class OnnxEngine:
 
     def describe(self) -> EngineFacts:
         """What runs here."""
-        import onnxruntime
-
         graph = self._source.graph
-        device = _DEVICES[self._source.provider]
-        return EngineFacts("onnx", onnxruntime.__version__, graph.precision, device, graph.path.name, graph.sha256)
+        device = DEVICES[self._source.provider]
+        return EngineFacts("onnx", version(), graph.precision, device, graph.path.name, graph.sha256)
 
     def close(self) -> None:
         """Let go of the session, which may be what was wrong: whoever shares it keeps it, whoever comes does not."""
         if self._session is not None:
             self._source.drop(self._session)
         self._session = None
+
+
+def version() -> str:
+    """Of the ONNX Runtime that is installed."""
+    import onnxruntime
+
+    return str(onnxruntime.__version__)
 
 
 def is_here(provider: str) -> bool:

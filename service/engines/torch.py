@@ -89,6 +89,15 @@ class TorchEngine:
         self._sessions: dict[int, DeviceSession] = {}
 
 
+def find_gpu() -> tuple[str, str]:
+    """PyTorch's version, and the name of the GPU that it would use."""
+    with failures(_NAME), _missing_modules():
+        import torch
+
+        _, gpu = _found("cuda")
+        return torch.__version__, gpu
+
+
 @contextmanager
 def _missing_modules() -> Iterator[None]:
     try:

@@ -13,10 +13,19 @@ from threading import Thread
 
 import httpx2
 
+from service.settings import OF_OTHER_COMMANDS, PREFIX
+
 ROOT = Path(__file__).parents[2]
 WAV = {"content-type": "audio/wav"}
 LISTENING = re.compile(r"listening on (http://[^\"\s]+)")
 START_S = 60.0
+
+
+def environment() -> dict[str, str]:
+    """That of the tests, without settings of the service; the cache is the tests' own."""
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith(PREFIX) or name in OF_OTHER_COMMANDS
+    }
 
 
 class Process:
@@ -24,9 +33,13 @@ class Process:
 
     def __init__(self, *flags: str, env: dict[str, str] | None = None) -> None:
         words = [sys.executable, str(ROOT / "cli.py"), "serve", "--port", "0", *flags]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("EARSHOT_")}
         self.process = subprocess.Popen(
-            words, cwd=ROOT, env=kept | (env or {}), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+            words,
+            cwd=ROOT,
+            env=environment() | (env or {}),
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
         )
         self.lines: list[str] = []
         self._reader = Thread(target=self._read, daemon=True)

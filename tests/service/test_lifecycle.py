@@ -19,7 +19,7 @@ import pytest
 
 from tests.contract.sounds import wav
 from tests.service.graphs import save_graph
-from tests.service.process import WAV, Process, running
+from tests.service.process import WAV, Process, environment, running
 from tests.service.wire import Wire, post, wait_for, wire
 
 ROOT = Path(__file__).parents[2]
@@ -46,8 +46,9 @@ def with_version(bundle: Path, version: str) -> None:
 def in_vain(*flags: str, **env: str) -> list[str]:
     """What a service says that cannot start."""
     words = [sys.executable, str(ROOT / "cli.py"), "serve", "--port", "0", *flags]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("EARSHOT_")}
-    done = subprocess.run(words, cwd=ROOT, env=kept | env, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        words, cwd=ROOT, env=environment() | env, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     *before, last = done.stderr.splitlines()
