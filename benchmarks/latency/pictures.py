@@ -3,6 +3,7 @@
 from math import sqrt
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 
@@ -114,8 +115,8 @@ def _accuracy(all_: Latencies, file: Path) -> None:
 
 
 def _from_zero_or_by_powers(axes: Axes) -> None:
-    values = [value for line in axes.get_lines() for value in line.get_ydata()]
-    if max(values) > _FAR_APART * min(values):
+    values = np.concatenate([np.asarray(line.get_ydata(), np.float64) for line in axes.get_lines()])
+    if values.max() > _FAR_APART * values.min():
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(ScalarFormatter())
