@@ -4,6 +4,7 @@ import os
 import platform
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -38,15 +39,15 @@ class Provenance:
     packages: dict[str, str]
 
     @classmethod
-    def here(cls) -> "Provenance":
-        """Of what runs now."""
+    def here(cls, more: Sequence[str] = ()) -> "Provenance":
+        """Of what runs now; `more`: packages that had a part in it besides."""
         return cls(
             command=_command(),
             commit=source_commit(),
             date=datetime.now(UTC).isoformat(timespec="seconds"),
             machine=_machine(),
             python=platform.python_version(),
-            packages={name: found for name in _PACKAGES if (found := _installed(name))},
+            packages={name: found for name in (*_PACKAGES, *more) if (found := _installed(name))},
         )
 
 

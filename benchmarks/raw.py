@@ -4,19 +4,11 @@ Every figure of the service is set against it, taken before and after on the sam
 with strangers are not equally fast at all times.
 """
 
-import json
-import subprocess
-import sys
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from benchmarks.processes import Cpus, on_cpus
-from contract.errors import EarshotError
-
-ROOT = Path(__file__).parents[1]
-_STOP_S = 10.0
+from benchmarks.child import Child, closed_if_it_fails
+from benchmarks.processes import Cpus
 
 
 @dataclass(frozen=True)
@@ -51,48 +43,15 @@ class RawOrder:
     clip_rate: int
 
 
-class RawEngine:
+class RawEngine(Child):
     """The process; `labels` are those of the clips, by the engine."""
 
     def __init__(self, order: RawOrder, cpus: Cpus) -> None:
         """Start it; when it has said what the clips are, it is ready."""
-        words = [sys.executable, "-m", "benchmarks.raw_worker", json.dumps(asdict(order))]
-        with on_cpus(cpus):
-            self._process = subprocess.Popen(  # noqa: S603  (our own program)
-                words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-            )
-        try:
-            self.labels: list[str] = self._next_line()
-        except BaseException:
-            self._end()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End it."""
-        self._end()
+        super().__init__("the bare engine", "benchmarks.raw_worker", asdict(order), cpus)
+        with closed_if_it_fails(self):
+            self.labels: list[str] = self.next_line()
 
     def measure(self, seconds: float) -> RawFigures:
         """Compute for so long at each of two batch sizes."""
-        assert self._process.stdin is not None  # noqa: S101  (it was asked for)
-        self._process.stdin.write(f"{seconds}\n")
-        self._process.stdin.flush()
-        return RawFigures(**self._next_line())
-
-    def _end(self) -> None:
-        try:
-            self._process.communicate(timeout=_STOP_S)  # the end of its input is its end
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.communicate()
-
-    def _next_line(self) -> Any:  # noqa: ANN401
-        assert self._process.stdout is not None  # noqa: S101  (it was asked for)
-        line = self._process.stdout.readline()
-        if not line:
-            raise EarshotError("the bare engine could not be measured: its process ended with the error above")
-        return json.loads(line)
+        return RawFigures(**self.ask(seconds))

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.clips import wav_bodies
+from benchmarks.pace import in_seconds, repeated
 from benchmarks.raw import RawFigures, RawOrder
 from contract.audio import decode, fit
 from contract.errors import EarshotError
@@ -49,9 +50,9 @@ def main() -> None:
 def pace(works: Sequence[Callable[[], object]], clips: int, seconds: float) -> Pace:
     """Do each over and over in a thread of its own; every piece of work is worth so many clips."""
     cpu = time.process_time()
-    stop = time.perf_counter() + seconds
+    stop = in_seconds(seconds)
     with ThreadPoolExecutor(len(works)) as pool:
-        times = list(pool.map(lambda work: _repeated(work, stop), works))
+        times = list(pool.map(lambda work: repeated(work, stop), works))
     cpu = time.process_time() - cpu
     pieces = sum(map(len, times))
     per_s = sum(len(own) / sum(own) for own in times)
@@ -63,16 +64,6 @@ def _measured(engines: list[OnnxEngine], bodies: list[bytes], sample_rate: int, 
     single, full = (pace([partial(engine.infer, size) for engine in engines], size, seconds) for size in sizes)
     best = max(single, full)
     return RawFigures(best.clips_per_s, single.median_ms, best.cpu_ms, _decode_ms(bodies, sample_rate))
-
-
-def _repeated(work: Callable[[], object], stop: float) -> list[float]:
-    """Seconds that each took; once at least."""
-    times: list[float] = []
-    while not times or time.perf_counter() < stop:
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return times
 
 
 def _decode_ms(bodies: list[bytes], sample_rate: int) -> float:

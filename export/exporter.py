@@ -65,7 +65,7 @@ class _Saying(Observer):
 
 
 @dataclass(frozen=True)
-class _Made:
+class Made:
     """The graphs, and what INT8 was made of."""
 
     graphs: Graphs
@@ -104,14 +104,14 @@ def export(order: Order, sounds: Sounds, device: torch.device, say: Say) -> Bund
     terms = terms_of(order.data, sounds.dataset)
     asked_too = witnesses(asked, sounds, order.crossval)
     own = _ready(asked, order, device, say)
-    made = _make(own, order.keep_float, say)
+    made = make_graphs(own, order.keep_float, say)
     testimonies = []
     for witness in asked_too:
         if witness is asked:
             testimonies.append(testify(own, made.graphs, say))
         else:
             other = _ready(witness, order, device, say)
-            testimonies.append(testify(other, _make(other, order.keep_float, say).graphs, say))
+            testimonies.append(testify(other, make_graphs(other, order.keep_float, say).graphs, say))
     verdict = _judge(own, made.graphs, tuple(testimonies), say)
     graphs = made.graphs | (_taking_pcm16(made.graphs, own) if order.pcm16 else {})
     if verdict.failures:
@@ -133,7 +133,7 @@ def _ready(witness: Witness, order: Order, device: torch.device, say: Say) -> Wi
     return replace(witness, model=with_half_weights(model), facts=facts)
 
 
-def _make(witness: Witness, keep_float: tuple[str, ...], say: Say) -> _Made:
+def make_graphs(witness: Witness, keep_float: tuple[str, ...], say: Say) -> Made:
     """Every graph of a bundle, INT8 by the ranges of sounds that the model has learned from."""
     model, samples = witness.model, witness.facts.recipe.audio.window_samples
     say(f"{witness.name}: exporting float32 and float16")
@@ -141,7 +141,7 @@ def _make(witness: Witness, keep_float: tuple[str, ...], say: Say) -> _Made:
     say(f"{witness.name}: quantising to INT8")
     folded = folded_graph(model, samples)
     ranges = measure_ranges(folded, _waves(witness, _CALIBRATED_ON))
-    return _Made(graphs | {INT8_GRAPH: quantise(folded, ranges, keep_float)}, folded, ranges, keep_float)
+    return Made(graphs | {INT8_GRAPH: quantise(folded, ranges, keep_float)}, folded, ranges, keep_float)
 
 
 def _waves(witness: Witness, count: int) -> NDArray[np.float32]:
@@ -169,7 +169,7 @@ def _taking_pcm16(graphs: Graphs, own: Witness) -> Graphs:
     return variants
 
 
-def _find(own: Witness, made: _Made, verdict: Verdict, precision: float, say: Say) -> Findings:
+def _find(own: Witness, made: Made, verdict: Verdict, precision: float, say: Say) -> Findings:
     say("temperature, thresholds, what the training data looks like")
     calibrated = calibrate(verdict, precision)
     first = verdict.testimonies[0]

@@ -39,12 +39,17 @@ class TorchaudioClassifier(nn.Module):
 
     def forward(self, waves: Tensor) -> Output:
         """[B, N] → scores and embedding."""
+        output: Output = self.network(self.picture(waves))
+        return output
+
+    def picture(self, waves: Tensor) -> Tensor:
+        """[B, N] → what the network sees."""
         floor = 10.0 ** (self.frontend.config.floor_db / 10)
         decibels = 10.0 * torch.log10(self.spectrogram(waves).clamp(min=floor))
         if self.frontend.config.kind == "mfcc":
             decibels = torch.matmul(self.frontend.get_buffer("cosines"), decibels)
-        output: Output = self.network(((decibels - self.frontend.mean) / self.frontend.std).unsqueeze(1))
-        return output
+        seen: Tensor = ((decibels - self.frontend.mean) / self.frontend.std).unsqueeze(1)
+        return seen
 
 
 def measure_speed(model: Classifier, graphs: dict[str, onnx.ModelProto], window_samples: int) -> Speed:

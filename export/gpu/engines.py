@@ -20,7 +20,7 @@ from contract.tensorrt_kept import PROPER_NAMES, no_library
 from contract.tensorrt_plan import Plan
 from export.gpu.plans import compute_by
 from export.graph import taking_pcm16
-from training.device_session import DeviceSession, host_memory
+from training.device_session import Compute, DeviceSession, host_memory
 from training.half import half_on
 from training.model import Classifier
 
@@ -55,17 +55,18 @@ class Candidate:
 
 @dataclass(frozen=True)
 class TorchEngine:
-    """PyTorch, eager or compiled."""
+    """PyTorch, eager or compiled: a model, or a part of one."""
 
-    module: nn.Module
+    compute: Compute
     device: torch.device
-    samples: int
+    shape: tuple[int, ...]
+    """Of one row of a batch: samples of a waveform, where it is a whole model."""
     captured: bool = False
 
     def session(self, batch: int, dtype: torch.dtype) -> DeviceSession:
         """Ready for batches of this size, in float32 or int16."""
-        waves = host_memory((batch, self.samples), self.device, dtype)
-        return DeviceSession(self.module, self.device, waves, self.captured)
+        waves = host_memory((batch, *self.shape), self.device, dtype)
+        return DeviceSession(self.compute, self.device, waves, self.captured)
 
 
 @dataclass(frozen=True)
@@ -119,16 +120,16 @@ def torch_candidates(
     model: Classifier, device: torch.device, samples: int, compiled: bool = False
 ) -> list[Candidate]:
     """PyTorch itself, in the precisions and ways that this device has."""
-    half = partial(half_on, model, device)
+    half, shape = partial(half_on, model, device), (samples,)
     found = [
-        Candidate("torch float32", False, lambda: TorchEngine(_float_module(model, device), device, samples)),
-        Candidate("torch half", True, lambda: TorchEngine(half(), device, samples)),
+        Candidate("torch float32", False, lambda: TorchEngine(_float_module(model, device), device, shape)),
+        Candidate("torch half", True, lambda: TorchEngine(half(), device, shape)),
     ]
     if device.type == "cuda":
-        graph = Candidate("torch half, CUDA graph", True, lambda: TorchEngine(half(), device, samples, captured=True))
+        graph = Candidate("torch half, CUDA graph", True, lambda: TorchEngine(half(), device, shape, captured=True))
         found.append(graph)
     if compiled:
-        found.append(Candidate("torch.compile half", True, lambda: TorchEngine(_compiled(half()), device, samples)))
+        found.append(Candidate("torch.compile half", True, lambda: TorchEngine(_compiled(half()), device, shape)))
     return found
 
 

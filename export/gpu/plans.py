@@ -7,16 +7,16 @@ import torch
 from torch import Tensor
 
 from contract.bundle import INPUT, OUTPUTS
-from contract.engine_file import Note
+from contract.engine_file import Note, Profile
 from contract.tensorrt_kept import PROFILES, kept_engine
 from contract.tensorrt_plan import Context, Plan, unsupported
 
 
-def plan_for(trt: ModuleType, onnx_bytes: bytes, note: Note) -> Plan:
+def plan_for(trt: ModuleType, onnx_bytes: bytes, note: Note, profiles: tuple[Profile, ...] = PROFILES) -> Plan:
     """The engine for this graph and the GPU that is there: kept from last time, or built now."""
     capability, name = torch.cuda.get_device_capability(), torch.cuda.get_device_name()
-    ready = kept_engine(trt, onnx_bytes, PROFILES, capability, name, note)
-    return Plan(trt, ready.plan, PROFILES, unsupported(trt, capability))
+    ready = kept_engine(trt, onnx_bytes, profiles, capability, name, note)
+    return Plan(trt, ready.plan, profiles, unsupported(trt, capability))
 
 
 def compute_by(plan: Plan, batch: int, device: torch.device) -> Callable[[Tensor], tuple[Tensor, Tensor]]:

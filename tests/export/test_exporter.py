@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from contract.bundle import FLOAT_GRAPH, HALF_GRAPH, INT8_GRAPH, WEIGHTS, Bundle
-from export.exporter import Order, _find, _make, export
+from export.exporter import Order, _find, export, make_graphs
 from export.parity import LIMITS, Limits, ParityError
 from export.session import Session
 from export.testimony import statistics_of
@@ -150,7 +150,7 @@ def test_a_graph_that_is_not_equal_is_shown_and_nothing_is_written(
 def test_the_reference_is_of_the_model_that_is_shipped_whoever_speaks_for_it(sounds: Sounds) -> None:
     """Another model of the same recipe and the same fold has another space."""
     own = witness(sounds, 1)
-    made = _make(own, (), silent)
+    made = make_graphs(own, (), silent)
     by_other = _find(own, made, verdict_of(told_by(witness(sounds, 1))), 0.95, silent).reference
     learned = statistics_of(own, made.graphs, silent)
     np.testing.assert_array_equal(by_other.statistics.means, learned.means)

@@ -86,7 +86,7 @@ def checkpoint(model: Classifier, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 def candidate(module: Callable[[], nn.Module], half: bool = False) -> Candidate:
-    return Candidate("made here", half, lambda: TorchEngine(module(), CPU, SAMPLES))
+    return Candidate("made here", half, lambda: TorchEngine(module(), CPU, (SAMPLES,)))
 
 
 def shown(table: Table) -> str:
@@ -118,7 +118,7 @@ def test_the_whole_check_on_a_cpu(checkpoint: Path, clips: Path, tmp_path: Path)
 
 
 def test_answers_are_those_of_the_model_whatever_the_batch(model: Classifier, material: Material) -> None:
-    engine = TorchEngine(model, CPU, SAMPLES)
+    engine = TorchEngine(model, CPU, (SAMPLES,))
     for dtype in (torch.float32, torch.int16):
         found = answers(engine, material.clips.waves, dtype)
         np.testing.assert_allclose(found, material.clips.wanted, atol=1e-4)
@@ -133,7 +133,7 @@ def test_both_kinds_of_samples_carry_the_same_sound() -> None:
             heard.append(given.clone())
             return given, given
 
-    engine = TorchEngine(Listener(), CPU, waves.shape[1])
+    engine = TorchEngine(Listener(), CPU, waves.shape[1:])
     for dtype in (torch.float32, torch.int16):
         session = engine.session(1, dtype)
         fill(session, on_pcm_grid(waves))
@@ -194,7 +194,7 @@ def test_tf32_in_the_front_end_is_found_out(clips: Path) -> None:
     config = facts.recipe.front_end
     rounded = load_model(SHIPPED)[0]
     rounded.frontend.power = TF32Power(config.n_fft, config.hop)
-    engine = TorchEngine(rounded, CPU, samples)
+    engine = TorchEngine(rounded, CPU, (samples,))
     column = measure(Candidate("TF32", True, lambda: engine), material, runs=1)
     assert column.clips["float32"].agreement == 1
     assert any("constant" in phrase for phrase in column.broken), column.hostile
