@@ -21,6 +21,9 @@ ClipRateOption = Annotated[int, typer.Option(min=8000, max=192_000, help="Sample
 ServerCpusOption = Annotated[str, typer.Option(help="Cores of the service and the bare engine, as in 0-2,5.")]
 ClientCpusOption = Annotated[str, typer.Option(help="Cores of the client.")]
 OutOption = Annotated[Path | None, typer.Option(help="JSON file for all figures.")]
+ResultsOption = Annotated[
+    Path | None, typer.Option(help="Folder for them.", show_default="benchmarks/results/MACHINE/DATE-COMMIT")
+]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with 1 where a target is missed.")]
 
 
@@ -83,3 +86,25 @@ def soak(
 
     subject = Subject(bundle, model, sample_rate, labels, flags, clips, clip_rate, server_cpus, client_cpus)
     finish(run_soak(subject, Plan(minutes * 60, load, hostile), say), out, strict=strict)
+
+
+@bench_commands.command()
+def peers(
+    *,
+    models: Annotated[str, typer.Option(help="small, tiny, or names of bundles, with commas.")] = "small,tiny",
+    only: Annotated[str | None, typer.Option(help="Servers, with commas.", show_default="all")] = None,
+    seconds: Annotated[float, typer.Option(min=0.2, help="Of each load.")] = 5.0,
+    rounds: Annotated[int, typer.Option(min=1, help="All servers in turn, so often; medians are shown.")] = 3,
+    manners: Annotated[bool, typer.Option(help="Try bad clips, hang-ups, a crowd and SIGTERM too.")] = True,
+    server_cpus: ServerCpusOption = "1",
+    client_cpus: ClientCpusOption = "0",
+    out: ResultsOption = None,
+    strict: StrictOption = False,
+) -> None:
+    """Earshot beside LitServe, BentoML, mosec, Ray Serve, MLServer and FastAPI, with the same model behind all."""
+    from benchmarks.peers.command import arranged, run_peers
+    from benchmarks.peers.contest import Plan
+    from benchmarks.peers.manners import Tempo
+
+    plan = Plan(seconds, rounds, tempo=Tempo() if manners else None)
+    run_peers(arranged(models, only, plan, server_cpus, client_cpus), out, strict=strict)
