@@ -1,7 +1,7 @@
-"""A service and the bare engine on the same cores, loaded and charged in turn."""
+"""A server and the bare engine on the same cores, loaded and charged in turn."""
 
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -12,11 +12,12 @@ from benchmarks import load
 from benchmarks.answers import OK, Answers
 from benchmarks.levels import WARM_SHARE, Level, MemoryUnderLoad, Refusals, figures
 from benchmarks.load import Request, closed_loop, open_loop
-from benchmarks.processes import Cpus, busy_seconds, on_cpus, processes_of, rss_bytes, sampled
+from benchmarks.processes import Cpus, busy_seconds, on_cpus, rss_bytes, sampled
 from benchmarks.raw import RawEngine, RawOrder
 from benchmarks.served import Served
+from benchmarks.server import Server
 from benchmarks.subject import Subject
-from benchmarks.wire import post
+from benchmarks.wire import CLASSIFY, post
 from contract.errors import EarshotError
 
 LOOK_S = 0.05
@@ -27,29 +28,22 @@ _MB = 1e6
 Load = Callable[[], Coroutine[Any, Any, Answers]]
 
 
-class Bench:
-    """Both of them, ready; the client runs on cores of its own, or on the same."""
+class Gauge:
+    """Loads a server that runs, and says what that came to beside the bare engine, before and after."""
 
-    def __init__(self, subject: Subject, server: Cpus, client: Cpus, raw_s: float) -> None:
-        """Start the service, ask it what it runs, and start the bare engine with the same graph."""
-        self._cpus, self._client_cpus, self._raw_s = server, client, raw_s
-        with ExitStack() as stack:
-            self.served = stack.enter_context(Served(subject.serve_flags, server))
-            self.served.wait_until_ready()
-            order = raw_order(subject, self.served.model_facts(), len(server))
-            self._engine = stack.enter_context(RawEngine(order, server))
-            self.requests = requests_for(subject.bodies, self._engine.labels)
-            self._raw = self._engine.measure(raw_s)
-            self._stack = stack.pop_all()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    def __init__(
+        self, served: Server, engine: RawEngine, requests: Sequence[Request], server: Cpus, client: Cpus, raw_s: float
     ) -> None:
-        """End both."""
-        self._stack.__exit__(kind, error, trace)
+        """The client runs on cores of its own, or on the server's."""
+        self.served, self.requests = served, requests
+        self._engine, self._cpus, self._client_cpus, self._raw_s = engine, server, client, raw_s
+        self._raw = engine.measure(raw_s)
+
+    def warm_up(self, connections: int, seconds: float) -> None:
+        """The same load as the next one, of which nothing is kept."""
+        with on_cpus(self._client_cpus):
+            load.run(closed_loop(self.served.port, self.requests, connections, seconds))
+        self.served.wait_until_calm()
 
     def closed(self, name: str, connections: int, seconds: float) -> Level:
         """As many requests as are answered over so many connections."""
@@ -61,7 +55,7 @@ class Bench:
         """So many requests per second, whether or not they are answered."""
         port, requests = self.served.port, self.requests
         before = self.served.memory().rss_bytes / _MB
-        pids = processes_of(self.served.session)
+        pids = self.served.processes()
         with sampled(lambda: rss_bytes(pids) / _MB, LOOK_S, time.perf_counter) as samples:
             answers, costs = self._charged(lambda: open_loop(port, requests, rate, seconds))
         warm = seconds * WARM_SHARE
@@ -92,9 +86,32 @@ def spent_by(served: Served, cpus: Cpus) -> tuple[float, float, float, float]:
     return busy_seconds(cpus), served.cpu_seconds(), time.process_time(), time.perf_counter()
 
 
-def requests_for(bodies: list[bytes], labels: list[str]) -> list[Request]:
+class Bench(Gauge):
+    """The service and the bare engine with the same graph, both started here."""
+
+    def __init__(self, subject: Subject, server: Cpus, client: Cpus, raw_s: float) -> None:
+        """Start the service, ask it what it runs, and start the bare engine with that."""
+        with ExitStack() as stack:
+            served = stack.enter_context(Served(subject.serve_flags, server))
+            served.wait_until_ready()
+            order = raw_order(subject, served.model_facts(), len(server))
+            engine = stack.enter_context(RawEngine(order, server))
+            super().__init__(served, engine, requests_for(subject.bodies, engine.labels), server, client, raw_s)
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End both."""
+        self._stack.__exit__(kind, error, trace)
+
+
+def requests_for(bodies: list[bytes], labels: list[str], path: str = CLASSIFY) -> list[Request]:
     """Each clip with the label that the bare engine gives it."""
-    return [Request(post(body), label) for body, label in zip(bodies, labels, strict=True)]
+    return [Request(post(body, path=path), label) for body, label in zip(bodies, labels, strict=True)]
 
 
 def raw_order(subject: Subject, facts: dict[str, Any], threads: int) -> RawOrder:

@@ -165,12 +165,12 @@ def asking(wire: bytes) -> Harm:
     return harm
 
 
-def hanging_up(wire: bytes) -> Harm:
+def hanging_up(wire: bytes, after_s: float = HANG_UP_S) -> Harm:
     """Send these bytes and be gone."""
 
     async def harm(connection: Connection) -> Outcome:
         connection.send(wire)
-        await asyncio.sleep(HANG_UP_S)
+        await asyncio.sleep(after_s)
         return Outcome(0, GONE)
 
     return harm

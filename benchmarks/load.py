@@ -30,6 +30,8 @@ PATIENCE_S = 30.0
 REOPEN_S = 0.05
 """A closed loop that lost its connection waits so long, or it would spin where nobody listens."""
 
+_CUT_OFF = (LOST, UNREACHABLE)
+
 T = TypeVar("T")
 
 
@@ -54,19 +56,28 @@ def run(load: Coroutine[Any, Any, T]) -> T:
         gc.unfreeze()
 
 
-async def closed_loop(port: int, requests: Sequence[Request], connections: int, seconds: float) -> Answers:
-    """So many connections, for so long; each waits for its last answer."""
+async def closed_loop(
+    port: int, requests: Sequence[Request], connections: int, seconds: float, pause_s: float = 0.0
+) -> Answers:
+    """So many connections, for so long; each waits for its last answer, and pauses after one that was not good."""
     client = _Client(port, requests)
 
     async def keep_asking(first: int) -> None:
         turn = first
         while (now := client.now()) < seconds:
-            await client.once(turn, now)
+            code = await client.once(turn, now)
             turn += connections
-            if client.is_cut_off:
-                await asyncio.sleep(REOPEN_S)
+            if code != OK:
+                await asyncio.sleep(max(pause_s, REOPEN_S) if code in _CUT_OFF else pause_s)
 
     await asyncio.gather(*(keep_asking(first) for first in range(connections)))
+    return await client.finish()
+
+
+async def at_once(port: int, requests: Sequence[Request]) -> Answers:
+    """All of these, each over a connection of its own."""
+    client = _Client(port, requests)
+    await asyncio.gather(*(client.once(turn, 0.0) for turn in range(len(requests))))
     return await client.finish()
 
 
@@ -102,24 +113,22 @@ class _Client:
         """Seconds since the load began."""
         return time.perf_counter() - self._begin
 
-    @property
-    def is_cut_off(self) -> bool:
-        """Whether the last request found nobody, or lost its connection."""
-        return bool(self._records) and self._records[-1].code in {LOST, UNREACHABLE}
-
-    async def once(self, turn: int, due: float) -> None:
-        """Send one request and record what becomes of it."""
+    async def once(self, turn: int, due: float) -> str:
+        """Send one request and record what becomes of it; in a word, that is what it says."""
         async with self._free:
             try:
                 connection = await self._connection()
             except OSError:
                 self._records.append(Record(due, self.now(), self.now(), 0, UNREACHABLE))
-                return
-            if await self._asked(connection, self._requests[turn % len(self._requests)], due):
+                return UNREACHABLE
+            record = await self._asked(connection, self._requests[turn % len(self._requests)], due)
+            self._records.append(record)
+            if record.status and connection.is_open:
                 await connection.drained()
                 self._idle.append((self.now(), connection))
             else:
                 await connection.close()
+            return record.code
 
     async def finish(self) -> Answers:
         """Hang up; all that was recorded."""
@@ -127,19 +136,15 @@ class _Client:
             await self._idle.pop()[1].close()
         return Answers.of(self._records, self._begin)
 
-    async def _asked(self, connection: Connection, request: Request, due: float) -> bool:
-        """Whether the connection is good for another one."""
+    async def _asked(self, connection: Connection, request: Request, due: float) -> Record:
         sent = self.now()
         try:
             async with asyncio.timeout(PATIENCE_S):
                 answer = await connection.ask(request.wire)
         except (ConnectionError, TimeoutError) as error:
             code = SILENT if isinstance(error, TimeoutError) else LOST
-            self._records.append(Record(due, sent, self.now(), 0, code))
-            return False
-        code = code_of(answer, request.label)
-        self._records.append(Record(due, sent, answer.at - self._begin, answer.status, code))
-        return connection.is_open
+            return Record(due, sent, self.now(), 0, code)
+        return Record(due, sent, answer.at - self._begin, answer.status, code_of(answer, request.label))
 
     async def _connection(self) -> Connection:
         """The one that was used last, so that the others grow old and go."""

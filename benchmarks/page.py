@@ -120,7 +120,7 @@ def _text(words: str) -> str:
 
 
 def to_the_right(table: Table) -> list[bool]:
-    """Whether there are numbers in a column."""
+    """Of each column, whether it holds numbers."""
     columns = list(zip(*table.rows, strict=True)) or [()] * len(table.head)
     return [any(isinstance(cell, int | float) for cell in column) for column in columns]
 

@@ -1,6 +1,6 @@
 """Processes and what they cost, as Linux tells it in /proc: CPU seconds, memory, libraries, on which cores they run.
 
-A tree of processes is known by its session, so that a grandchild whose parent has gone still counts.
+A tree of processes is known by its sessions, so that a grandchild whose parent has gone still counts.
 """
 
 import os
@@ -17,15 +17,17 @@ Cpus = frozenset[int]
 PROC = Path("/proc")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_SESSION, _CPU_TIMES = 3, slice(11, 15)
-"""Places in /proc/PID/stat after the name: the session; time in user and system mode, its own and its children's."""
+_STATE, _PARENT, _SESSION, _CPU_TIMES = 0, 1, 3, slice(11, 15)
+"""Places in /proc/PID/stat after the name: the state; the parent; the session; time in user and system mode, its own
+and its children's."""
+_DEAD = "Z"
 _BUSY = (0, 1, 2, 5, 6, 7)
 """Places in a line of /proc/stat: all but idle and waiting for disks; stolen time is of use to somebody else."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Of all processes of a session together."""
+    """Of all processes of some sessions together."""
 
     rss_bytes: int
     pss_bytes: int
@@ -62,15 +64,27 @@ def on_cpus(cpus: Cpus | None) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def processes_of(session: int) -> list[int]:
-    """All processes of a session."""
-    return [pid for pid, fields in _stats() if int(fields[_SESSION]) == session]
+def sessions_below(root: int) -> set[int]:
+    """Those that a process and its descendants live in, for some begin a session of their own."""
+    stats = {pid: (int(fields[_PARENT]), int(fields[_SESSION])) for pid, fields in _stats()}
+    family, size = {root}, 0
+    while len(family) > size:
+        size = len(family)
+        family |= {pid for pid, (parent, _) in stats.items() if parent in family}
+    return {stats[pid][1] for pid in family if pid in stats}
 
 
-def cpu_seconds(session: int) -> float:
-    """CPU time of a session's processes, and of those that they have waited for."""
+def processes_of(*sessions: int) -> list[int]:
+    """All processes of these sessions, but those that are dead and wait for somebody to take notice."""
+    return [pid for pid, fields in _stats() if int(fields[_SESSION]) in sessions and fields[_STATE] != _DEAD]
+
+
+def cpu_seconds(*sessions: int) -> float:
+    """CPU time of these sessions' processes, and of those that they have waited for."""
     return sum(
-        sum(map(int, fields[_CPU_TIMES])) / _TICKS_PER_S for _, fields in _stats() if int(fields[_SESSION]) == session
+        sum(map(int, fields[_CPU_TIMES])) / _TICKS_PER_S
+        for _, fields in _stats()
+        if int(fields[_SESSION]) in sessions
     )
 
 
@@ -81,10 +95,10 @@ def busy_seconds(cpus: Cpus) -> float:
     return sum(int(line[1 + place]) for line in lines if line[0] in names for place in _BUSY) / _TICKS_PER_S
 
 
-def memory(session: int) -> Memory:
-    """What a session's processes hold."""
+def memory(*sessions: int) -> Memory:
+    """What these sessions' processes hold."""
     sums = {"Rss": 0, "Pss": 0}
-    for pid in processes_of(session):
+    for pid in processes_of(*sessions):
         for line in _read(PROC / str(pid) / "smaps_rollup").splitlines():
             name, _, rest = line.partition(":")
             if name in sums:

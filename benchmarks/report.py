@@ -1,6 +1,7 @@
 """What a measurement says: figures, targets and verdicts as a table for a person, and all of it as JSON."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from rich.table import Table
 
 from benchmarks import page
 from benchmarks.kept import without_nan
-from benchmarks.page import shown
+from benchmarks.page import shown, to_the_right
 from benchmarks.provenance import Provenance
 from benchmarks.targets import Line, Verdict
 from contract.files import replacing
@@ -56,6 +57,22 @@ def finish(report: Report, out: Path | None, *, strict: bool) -> None:
             aside.write_text(report.as_json(), encoding="utf-8")
     if strict and report.missed:
         raise typer.Exit(1)
+
+
+def as_table(lines: Sequence[Line]) -> page.Table:
+    """For a page."""
+    rows = [(line.what, line.value, line.unit, line.target, line.verdict.value, line.note) for line in lines]
+    return page.Table(("figure", "value", "", "target", "verdict", "beside it"), rows)
+
+
+def show_table(title: str, table: page.Table) -> None:
+    """A table of a page, in the terminal."""
+    drawn = Table(title=title)
+    for heading, is_right in zip(table.head, to_the_right(table), strict=True):
+        drawn.add_column(heading, justify="right" if is_right else "left")
+    for row in table.rows:
+        drawn.add_row(*map(shown, row))
+    console.print(drawn)
 
 
 def show(report: Report) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import httptools
 
 HOST = "127.0.0.1"
+CLASSIFY = "/v1/classify"
 
 
 class Lost(ConnectionError):  # noqa: N818  (it says what happened)
@@ -126,7 +127,7 @@ async def connect(port: int) -> Connection:
     return connection
 
 
-def post(body: bytes, content_type: str = "audio/wav", path: str = "/v1/classify", *fields: str) -> bytes:
+def post(body: bytes, content_type: str = "audio/wav", path: str = CLASSIFY, *fields: str) -> bytes:
     """A request as it goes over the wire."""
     head = [f"POST {path} HTTP/1.1", f"Host: {HOST}", f"Content-Type: {content_type}", *fields]
     return "\r\n".join([*head, f"Content-Length: {len(body)}", "", ""]).encode() + body

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import load
 from benchmarks.answers import LOST, OK, REFUSED, SILENT, UNREACHABLE, WRONG, Answers
-from benchmarks.load import Request, arrivals, closed_loop, open_loop
+from benchmarks.load import Request, arrivals, at_once, closed_loop, open_loop
 from benchmarks.wire import post
 from tests.benchmarks.tiny import Reply, named, refused, tiny_server
 
@@ -53,6 +53,28 @@ def test_a_closed_loop_has_no_more_in_flight_than_it_has_connections() -> None:
 
     loaded(counting, lambda port: closed_loop(port, [ROOSTER], 5, 0.3))
     assert flying[1] == 5
+
+
+def test_who_was_refused_pauses_and_who_was_served_does_not() -> None:
+    async def every_second_is_refused(number: int) -> bytes:
+        return refused(429, REFUSED) if number % 2 else named("rooster")
+
+    answers = loaded(every_second_is_refused, lambda port: closed_loop(port, [ROOSTER], 1, 0.35, pause_s=0.1))
+    assert answers.count(REFUSED) == 4
+    gaps = answers.sent[1:] - answers.ended[:-1]
+    assert (gaps[1::2] >= 0.1).all()
+    assert np.median(gaps[0::2]) < 0.05
+
+
+def test_all_at_once_are_in_flight_together() -> None:
+    together = asyncio.Barrier(20)
+
+    async def when_all_are_there(_: int) -> bytes:
+        await together.wait()
+        return named("rooster")
+
+    answers = loaded(when_all_are_there, lambda port: at_once(port, [ROOSTER] * 20))
+    assert answers.codes == {OK: 20}
 
 
 def test_wrong_answers_are_counted() -> None:

@@ -20,6 +20,7 @@ from benchmarks.processes import (
     processes_of,
     rss_bytes,
     sampled,
+    sessions_below,
 )
 from contract.errors import EarshotError
 
@@ -84,6 +85,18 @@ def test_a_process_that_is_gone_costs_nothing_more() -> None:
         assert pids == [session]
     assert processes_of(session) == []
     assert memory(session).rss_bytes == rss_bytes(pids) == 0
+
+
+def test_a_child_in_a_session_of_its_own_is_found() -> None:
+    code = "import subprocess; child = subprocess.Popen(['sleep', '60'], start_new_session=True)"
+    with running(code) as session:
+        sessions = sessions_below(session)
+        (child,) = sessions - {session}
+        assert sorted(processes_of(*sessions)) == sorted([session, child])
+        assert memory(*sessions).rss_bytes > memory(session).rss_bytes
+        os.killpg(child, signal.SIGKILL)
+        time.sleep(0.1)
+        assert processes_of(child) == []  # dead, though nobody has waited for it
 
 
 def test_libraries_are_seen_where_they_are_loaded() -> None:
