@@ -8,9 +8,11 @@ TORCH  ?= requirements/torch.txt
 DATA   ?= $(or $(EARSHOT_DATA),data/esc50)
 RECIPE ?= esc50-resnet
 FOLD   ?= 1
+# The last commit from which the files here differ.
+BASE   ?= $(if $(shell git status --porcelain -- . ':!benchmarks/results'),HEAD,HEAD~1)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve setup test test-dataset bench gpu-check lint format train tensorboard constraints docker-cpu docker-gpu compose clean
+.PHONY: help serve setup test test-dataset bench bench-gate gpu-check lint format train tensorboard constraints docker-cpu docker-gpu compose clean
 
 help:  ## list what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
@@ -42,6 +44,9 @@ test-dataset: setup  ## the tests that want the whole ESC-50: make test-dataset 
 
 bench: setup  ## the service under load, beside the bare engine: five minutes
 	$(RUN)/earshot bench service $(FLAGS)
+
+bench-gate: setup  ## fail where the service is slower than before: make bench-gate BASE=origin/main; four minutes
+	$(RUN)/earshot bench compare $(BASE) . --gate $(FLAGS)
 
 gpu-check: setup  ## every engine that a GPU runs the model with: equal? how fast? skipped where there is none
 	$(RUN)/python -m export.gpu.check $(if $(OUT),--out $(OUT))

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import page
 from benchmarks.kept import without_nan
 from benchmarks.page import shown
 from benchmarks.provenance import Provenance
@@ -70,3 +71,13 @@ def show(report: Report) -> None:
     console.print(
         f"{len(report.missed)} of {sum(line.verdict is not Verdict.NONE for line in report.lines)} targets missed"
     )
+
+
+def show_table(table: page.Table, title: str) -> None:
+    """One that stands on a page too."""
+    drawn = Table(title=title, box=None, padding=(0, 1, 0, 0))
+    for heading, is_right in zip(table.head, page.to_the_right(table), strict=True):
+        drawn.add_column(heading, justify="right" if is_right else "left", overflow="fold")
+    for row in table.rows:
+        drawn.add_row(*map(shown, row))
+    console.print(drawn)

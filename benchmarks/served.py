@@ -37,17 +37,16 @@ CALM_S, CALM_LOOKS, CALM_SHARE, LONGEST_CALMING_S = 0.2, 3, 0.1, 15.0
 class Served:
     """A service that runs; gone at the end of the `with`."""
 
-    def __init__(self, flags: Sequence[str] = (), cpus: Cpus | None = None) -> None:
-        """Start it, on these cores only; the environment's own settings of a service are left out."""
+    def __init__(self, flags: Sequence[str] = (), cpus: Cpus | None = None, program: Path = PROGRAM) -> None:
+        """Start it, on these cores only, from the tree in which the program lies."""
         self.port = _free_port()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the process)
-        words = [sys.executable, str(PROGRAM), "serve", "--port", str(self.port), *flags]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("EARSHOT_")}
+        words = [sys.executable, str(program), "serve", "--port", str(self.port), *flags]
         self._started = time.perf_counter()
         with on_cpus(cpus):
             self._process = subprocess.Popen(  # noqa: S603  (our own program)
                 words,
-                env=kept,
+                env=environment_of(program.parent),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._log,
@@ -127,8 +126,19 @@ class Served:
 
     def _last_words(self) -> str:
         self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").splitlines()
-        return lines[-1].removeprefix("error: ") if lines else "it said nothing"
+        return last_words(self._log.read().decode(errors="replace"))
+
+
+def environment_of(tree: Path) -> dict[str, str]:
+    """In which a program finds the modules of its own tree, and none of the user's settings of a service."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("EARSHOT_")}
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, [str(tree), kept.get("PYTHONPATH")]))}
+
+
+def last_words(text: str) -> str:
+    """The last line that says something, out of the frame that it may be drawn in."""
+    lines = (line.strip(" │").removeprefix("error: ") for line in reversed(text.splitlines()))
+    return next((line for line in lines if any(map(str.isalpha, line))), "it said nothing")
 
 
 def _free_port() -> int:
