@@ -13,9 +13,11 @@ USERS  ?= 16
 TIME   ?= 60
 P99_MS ?= 1000
 ERROR_RATE ?= 0
+# The last commit from which the files here differ.
+BASE   ?= $(if $(shell git status --porcelain -- . ':!benchmarks/results'),HEAD,HEAD~1)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve setup test test-dataset bench load gpu-check lint format train tensorboard constraints docker-cpu docker-gpu compose clean
+.PHONY: help serve setup test test-dataset bench bench-gate bench-peers load gpu-check lint format train tensorboard constraints docker-cpu docker-gpu compose clean
 
 help:  ## list what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
@@ -47,6 +49,9 @@ test-dataset: setup  ## the tests that want the whole ESC-50: make test-dataset 
 
 bench: setup  ## the service under load, beside the bare engine: five minutes
 	$(RUN)/earshot bench service $(FLAGS)
+
+bench-gate: setup  ## fail where the service is slower than before: make bench-gate BASE=origin/main; four minutes
+	$(RUN)/earshot bench compare $(BASE) . --gate $(FLAGS)
 
 load: $(VENV)/.loads  ## users of many kinds on the service, by Locust: make load USERS=16 TIME=60 SHAPE=spike P99_MS=500
 	$(RUN)/earshot bench locust --users $(USERS) --seconds $(TIME) $(if $(SHAPE),--shape $(SHAPE)) \

@@ -92,7 +92,7 @@ def show(report: Report) -> None:
 
 def show_table(table: page.Table, title: str) -> None:
     """One that stands on a page too."""
-    drawn = Table(title=title)
+    drawn = Table(title=title, box=None, padding=(0, 1, 0, 0))
     for heading, is_right in zip(table.head, page.to_the_right(table), strict=True):
         drawn.add_column(heading, justify="right" if is_right else "left", overflow="fold")
     for row in table.rows:

@@ -1,11 +1,12 @@
 """Figures of one kind, one for each round: what two measurements are compared by."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 Better = Literal["lower", "higher"]
 
@@ -33,9 +34,7 @@ class Series:
         """Of the median: where 95 % of the medians of rounds drawn anew from these lie. Fixed seed."""
         if not self.rounds:
             return float("nan"), float("nan")
-        draws = np.random.default_rng(0).choice(self.rounds, (_RESAMPLES, len(self.rounds)))
-        low, high = np.quantile(np.median(draws, axis=1), [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
-        return float(low), float(high)
+        return middle_of(medians_drawn_anew(self.rounds))
 
     def as_json(self) -> dict[str, Any]:
         """With the median and its interval, for whoever only reads the file."""
@@ -44,6 +43,19 @@ class Series:
             "name": self.name, "unit": self.unit, "better": self.better, "median": self.median,
             "low": low, "high": high, "rounds": list(self.rounds),
         }  # fmt: skip
+
+
+def medians_drawn_anew(values: Sequence[float] | NDArray[np.float64], seed: int = 0) -> NDArray[np.float64]:
+    """The bootstrap: medians of as many values, drawn from these with replacement."""
+    draws = np.random.default_rng(seed).choice(values, (_RESAMPLES, len(values)))
+    medians: NDArray[np.float64] = np.median(draws, axis=1)
+    return medians
+
+
+def middle_of(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Where the middle 95 % of them lie."""
+    low, high = np.quantile(values, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    return float(low), float(high)
 
 
 def series_in(content: dict[str, Any]) -> dict[str, Series]:

@@ -19,13 +19,11 @@ PROGRAM = Path(__file__).parents[1] / "cli.py"
 class Served(Server):
     """A service that runs; gone at the end of the `with`."""
 
-    def __init__(self, flags: Sequence[str] = (), cpus: Cpus | None = None) -> None:
-        """Start it, on these cores only, by its defaults: without what the environment or a profile would set."""
+    def __init__(self, flags: Sequence[str] = (), cpus: Cpus | None = None, program: Path = PROGRAM) -> None:
+        """Start it, on these cores only, from the tree in which the program lies, by its defaults."""
         port = free_port()
-        words = [sys.executable, str(PROGRAM), "serve", "--port", str(port), "--no-profile", *flags]
-        settings = {name for name in os.environ if name.startswith(PREFIX)} - OF_OTHER_COMMANDS
-        kept = {name: value for name, value in os.environ.items() if name not in settings}
-        super().__init__("the service", words, port, cpus, env=kept)
+        words = [sys.executable, str(program), "serve", "--port", str(port), *flags]
+        super().__init__("the service", words, port, cpus, env=environment_of(program.parent))
 
     def is_ready(self) -> bool:
         """By its own word."""
@@ -39,3 +37,11 @@ class Served(Server):
     def has_loaded(self, library: str) -> bool:
         """Whether a file whose path has this in it is mapped."""
         return processes.has_loaded(self.session, library)
+
+
+def environment_of(tree: Path) -> dict[str, str]:
+    """In which a program finds the modules of its own tree, and nothing of what the user or a profile has set."""
+    settings = {name for name in os.environ if name.startswith(PREFIX)} - OF_OTHER_COMMANDS
+    kept = {name: value for name, value in os.environ.items() if name not in settings}
+    path = os.pathsep.join(filter(None, [str(tree), kept.get("PYTHONPATH")]))
+    return kept | {"PYTHONPATH": path, f"{PREFIX}PROFILE": "false"}

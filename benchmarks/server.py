@@ -148,8 +148,13 @@ class Server(ABC):
 
     def _last_words(self) -> str:
         self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").splitlines()
-        return lines[-1].removeprefix("error: ") if lines else "it said nothing"
+        return last_words(self._log.read().decode(errors="replace"))
+
+
+def last_words(text: str) -> str:
+    """The last line that says something, out of the frame that it may be drawn in."""
+    lines = (line.strip(" │").removeprefix("error: ") for line in reversed(text.splitlines()))
+    return next((line for line in lines if any(map(str.isalpha, line))), "it said nothing")
 
 
 def free_port() -> int:

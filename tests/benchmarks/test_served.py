@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.processes import processes_of
-from benchmarks.served import Served
+from benchmarks.served import Served, last_words
 from benchmarks.subject import Subject
 from contract.errors import EarshotError
 
@@ -31,3 +31,16 @@ def test_a_service_does_not_outlive_the_measurement(subject: Subject) -> None:
     with Served(subject.serve_flags) as served:
         pass
     assert processes_of(served.session) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Traceback …\nImportError: no module\n", "ImportError: no module"),
+        ("error: no such bundle\n\n", "no such bundle"),
+        ("╭─ Error ──╮\n│ No such option: --bogus │\n╰──────────╯\n", "No such option: --bogus"),
+        ("\n", "it said nothing"),
+    ],
+)
+def test_last_words_are_those_that_say_something(text: str, words: str) -> None:
+    assert last_words(text) == words
