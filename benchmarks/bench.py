@@ -81,7 +81,7 @@ class Gauge:
         }
 
 
-def spent_by(served: Served, cpus: Cpus) -> tuple[float, float, float, float]:
+def spent_by(served: Server, cpus: Cpus) -> tuple[float, float, float, float]:
     """CPU time: of all on these cores, of the service, of this client; and the time that it is."""
     return busy_seconds(cpus), served.cpu_seconds(), time.process_time(), time.perf_counter()
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from benchmarks import page
 from benchmarks.kept import without_nan
-from benchmarks.page import shown, to_the_right
+from benchmarks.page import shown
 from benchmarks.provenance import Provenance
 from benchmarks.targets import Line, Verdict
 from contract.files import replacing
@@ -63,16 +63,6 @@ def as_table(lines: Sequence[Line]) -> page.Table:
     """For a page."""
     rows = [(line.what, line.value, line.unit, line.target, line.verdict.value, line.note) for line in lines]
     return page.Table(("figure", "value", "", "target", "verdict", "beside it"), rows)
-
-
-def show_table(title: str, table: page.Table) -> None:
-    """A table of a page, in the terminal."""
-    drawn = Table(title=title)
-    for heading, is_right in zip(table.head, to_the_right(table), strict=True):
-        drawn.add_column(heading, justify="right" if is_right else "left")
-    for row in table.rows:
-        drawn.add_row(*map(shown, row))
-    console.print(drawn)
 
 
 def show(report: Report) -> None:

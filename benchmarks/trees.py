@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.served import environment_of, last_words
+from benchmarks.served import environment_of
+from benchmarks.server import last_words
 from contract.errors import EarshotError
 
 WORKING = frozenset({".", "working-tree"})

@@ -66,7 +66,7 @@ def run_peers(match: Match, out: Path | None, *, strict: bool) -> None:
         raise EarshotError("none of the servers could be measured, for the reasons above")
     report = Report("Earshot and its peers", judged(contest), {}, {})
     for heading, table in glances_at(contest):
-        show_table(heading, table)
+        show_table(table, heading)
     show(report)
     folder = folder_for(report.provenance, out)
     sections = list(_sections(match, contest, report.lines, draw(contest, folder)))

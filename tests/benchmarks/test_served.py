@@ -3,7 +3,8 @@
 import pytest
 
 from benchmarks.processes import processes_of
-from benchmarks.served import Served, last_words
+from benchmarks.served import Served
+from benchmarks.server import last_words
 from benchmarks.subject import Subject
 from contract.errors import EarshotError
 

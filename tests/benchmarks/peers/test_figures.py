@@ -30,7 +30,7 @@ def test_a_glance_has_a_row_for_each_server() -> None:
 
 def test_a_glance_fits_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     for heading, table in glances_at(CONTEST):
-        show_table(heading, table)
+        show_table(table, heading)
     assert "…" not in capsys.readouterr().out
 
 
