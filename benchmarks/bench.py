@@ -1,22 +1,21 @@
 """A service and the bare engine on the same cores, loaded and charged in turn."""
 
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
-
-from benchmarks import load
-from benchmarks.answers import OK, Answers
+from benchmarks.answers import Answers
+from benchmarks.cost import Load, Meter
 from benchmarks.levels import WARM_SHARE, Level, MemoryUnderLoad, Refusals, figures
 from benchmarks.load import Request, closed_loop, open_loop
-from benchmarks.processes import Cpus, busy_seconds, on_cpus, processes_of, rss_bytes, sampled
+from benchmarks.processes import Cpus, processes_of, rss_bytes, sampled
 from benchmarks.raw import RawEngine, RawOrder
 from benchmarks.served import Served
 from benchmarks.subject import Subject
-from benchmarks.wire import post
+from benchmarks.wire import CLASSIFY, HOST, post
 from contract.errors import EarshotError
 
 LOOK_S = 0.05
@@ -24,18 +23,17 @@ LOOK_S = 0.05
 
 _MB = 1e6
 
-Load = Callable[[], Coroutine[Any, Any, Answers]]
-
 
 class Bench:
     """Both of them, ready; the client runs on cores of its own, or on the same."""
 
     def __init__(self, subject: Subject, server: Cpus, client: Cpus, raw_s: float) -> None:
         """Start the service, ask it what it runs, and start the bare engine with the same graph."""
-        self._cpus, self._client_cpus, self._raw_s = server, client, raw_s
+        self._raw_s = raw_s
         with ExitStack() as stack:
             self.served = stack.enter_context(Served(subject.serve_flags, server))
             self.served.wait_until_ready()
+            self._meter = Meter(self.served, server, client)
             order = raw_order(subject, self.served.model_facts(), len(server))
             self._engine = stack.enter_context(RawEngine(order, server))
             self.requests = requests_for(subject.bodies, self._engine.labels)
@@ -73,27 +71,17 @@ class Bench:
 
     def _charged(self, made: Load) -> tuple[Answers, dict[str, Any]]:
         """Run a load: its answers and what it cost the service, with the bare engine before and after."""
-        spent = self._spent()
-        with on_cpus(self._client_cpus):
-            answers = load.run(made())
-        busy, cpu, own, elapsed = np.subtract(self._spent(), spent).tolist()
-        foreign = busy - cpu - (own if self._client_cpus & self._cpus else 0.0)
+        answers, cost = self._meter.charged(made)
         self.served.wait_until_calm()
         before, self._raw = self._raw, self._engine.measure(self._raw_s)
-        return answers, {
-            "raw": before.mean_with(self._raw),
-            "server_cpu_ms": 1000 * cpu / max(1, answers.count(OK)),
-            "foreign_cores": max(0.0, foreign) / elapsed,
-        }
-
-    def _spent(self) -> tuple[float, float, float, float]:
-        """By all on the service's cores, by the service, by this client; and the time."""
-        return busy_seconds(self._cpus), self.served.cpu_seconds(), time.process_time(), time.perf_counter()
+        return answers, {"raw": before.mean_with(self._raw), **asdict(cost)}
 
 
-def requests_for(bodies: list[bytes], labels: list[str]) -> list[Request]:
+def requests_for(
+    bodies: Sequence[bytes], labels: Sequence[str], path: str = CLASSIFY, host: str = HOST
+) -> list[Request]:
     """Each clip with the label that the bare engine gives it."""
-    return [Request(post(body), label) for body, label in zip(bodies, labels, strict=True)]
+    return [Request(post(body, path=path, host=host), label) for body, label in zip(bodies, labels, strict=True)]
 
 
 def raw_order(subject: Subject, facts: dict[str, Any], threads: int) -> RawOrder:

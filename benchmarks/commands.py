@@ -21,6 +21,9 @@ ClipRateOption = Annotated[int, typer.Option(min=8000, max=192_000, help="Sample
 ServerCpusOption = Annotated[str, typer.Option(help="Cores of the service and the bare engine, as in 0-2,5.")]
 ClientCpusOption = Annotated[str, typer.Option(help="Cores of the client.")]
 OutOption = Annotated[Path | None, typer.Option(help="JSON file for all figures.")]
+FolderOption = Annotated[
+    Path | None, typer.Option(help="Folder for the results.", show_default="benchmarks/results/MACHINE/DATE-COMMIT")
+]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with 1 where a target is missed.")]
 
 
@@ -83,3 +86,58 @@ def soak(
 
     subject = Subject(bundle, model, sample_rate, labels, flags, clips, clip_rate, server_cpus, client_cpus)
     finish(run_soak(subject, Plan(minutes * 60, load, hostile), say), out, strict=strict)
+
+
+@bench_commands.command()
+def load(
+    *,
+    rates: Annotated[
+        str, typer.Option(help="Requests per second, as in 50,100,200.", show_default="shares of what it can do")
+    ] = "",
+    slo_ms: Annotated[
+        float | None, typer.Option(min=0.1, help="An answer is in time within this.", show_default="5 lone requests")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.2, help="Of each load.", show_default="2, or 1 with --quick")
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="All in turn, so often.", show_default="3, or 1 with --quick")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the times at which requests come.")] = 0,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer rates, one round: half a minute.")] = False,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a service that runs already.", show_default="one is started", metavar="http://HOST:PORT"
+        ),
+    ] = None,
+    check_client: Annotated[
+        bool, typer.Option("--check-client", help="Only what the client can do, on a server that just reads.")
+    ] = False,
+    bundle: BundleOption = None,
+    model: ModelOption = None,
+    sample_rate: RateOption = None,
+    labels: LabelsOption = None,
+    flags: FlagsOption = "",
+    clips: ClipsOption = None,
+    clip_rate: ClipRateOption = 44_100,
+    server_cpus: ServerCpusOption = "1",
+    client_cpus: ClientCpusOption = "0",
+    out: FolderOption = None,
+) -> None:
+    """Latency at given rates, the knee, goodput under overload, and the scenarios of MLPerf Inference."""
+    from benchmarks.client_check import check
+    from benchmarks.load_report import finish
+    from benchmarks.load_rounds import Plan, measure
+    from benchmarks.places import place_of
+    from benchmarks.report import say
+    from benchmarks.subject import Subject
+
+    plan = Plan.made(seconds, rounds, rates, slo_ms, seed, quick=quick)
+    subject = Subject(bundle, model, sample_rate, labels, flags, clips, clip_rate, server_cpus, client_cpus)
+    if check_client:
+        check(subject, plan.seconds, plan.rounds, out, say)
+        return
+    with place_of(url, subject) as place:
+        found = measure(place, plan, say)
+    finish(found, subject.facts, out)

@@ -6,7 +6,6 @@ requests come at Poisson times whether or not the service keeps up, and latency 
 
 import asyncio
 import gc
-import json
 import time
 from collections import deque
 from collections.abc import Coroutine, Sequence
@@ -14,9 +13,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
+from pydantic_core import from_json
 
+from benchmarks.alarm import Alarm
 from benchmarks.answers import LOST, OK, SILENT, UNREACHABLE, WRONG, Answers, Record, Seconds
-from benchmarks.wire import Answer, Connection, connect
+from benchmarks.wire import HOST, Answer, Connection, connect
 
 MOST_CONNECTIONS = 900
 """Of an open loop: below the 1024 open files that a process may usually have."""
@@ -27,10 +28,15 @@ IDLE_S = 30.0
 PATIENCE_S = 30.0
 """A client that has no answer by then gives up."""
 
+_LOOKS = 20
+"""At who has waited for too long, in that time."""
+
 REOPEN_S = 0.05
 """A closed loop that lost its connection waits so long, or it would spin where nobody listens."""
 
 T = TypeVar("T")
+_Order = tuple[int, float]
+"""The turn of a request, and when it is due."""
 
 
 @dataclass(frozen=True)
@@ -54,30 +60,35 @@ def run(load: Coroutine[Any, Any, T]) -> T:
         gc.unfreeze()
 
 
-async def closed_loop(port: int, requests: Sequence[Request], connections: int, seconds: float) -> Answers:
+async def closed_loop(
+    port: int, requests: Sequence[Request], connections: int, seconds: float, *, host: str = HOST
+) -> Answers:
     """So many connections, for so long; each waits for its last answer."""
-    client = _Client(port, requests)
+    client = Client(port, requests, host)
 
-    async def keep_asking(first: int) -> None:
-        turn = first
+    async def keep_asking(line: Line, turn: int) -> None:
         while (now := client.now()) < seconds:
-            await client.once(turn, now)
-            turn += connections
-            if client.is_cut_off:
+            if await line.ask(turn, now) in {LOST, UNREACHABLE}:
                 await asyncio.sleep(REOPEN_S)
+            turn += connections
 
-    await asyncio.gather(*(keep_asking(first) for first in range(connections)))
+    await asyncio.gather(*(keep_asking(client.line(), first) for first in range(connections)))
     return await client.finish()
 
 
-async def open_loop(port: int, requests: Sequence[Request], rate: float, seconds: float, seed: int = 0) -> Answers:
+async def open_loop(
+    port: int, requests: Sequence[Request], rate: float, seconds: float, seed: int = 0, *, host: str = HOST
+) -> Answers:
     """So many requests per second on average, for so long; all of them are waited for."""
     times = arrivals(rate, seconds, seed).tolist()
-    client = _Client(port, requests)
+    client = Client(port, requests, host)
     async with asyncio.TaskGroup() as tasks:
-        for turn, due in enumerate(times):
-            await asyncio.sleep(max(0.0, due - client.now()))
-            tasks.create_task(client.once(turn, due))
+        crowd = _Crowd(client, tasks)
+        with Alarm() as alarm:
+            for turn, due in enumerate(times):
+                await alarm.until(client.begun + due)
+                crowd.ask(turn, due)
+        crowd.go_home()
     return await client.finish()
 
 
@@ -87,75 +98,140 @@ def arrivals(rate: float, seconds: float, seed: int) -> Seconds:
     return np.sort(random.uniform(0, seconds, random.poisson(rate * seconds)))
 
 
-class _Client:
-    """Connections that are used again, and the records of what came over them."""
+class Client:
+    """What all lines of one load share: to whom they speak, what they say, and the records of it."""
 
-    def __init__(self, port: int, requests: Sequence[Request]) -> None:
-        self._port = port
-        self._requests = requests
-        self._idle: deque[tuple[float, Connection]] = deque()
-        self._free = asyncio.Semaphore(MOST_CONNECTIONS)
-        self._records: list[Record] = []
-        self._begin = time.perf_counter()
+    def __init__(self, port: int, requests: Sequence[Request], host: str = HOST) -> None:
+        self.begun = time.perf_counter()
+        self.address = host, port
+        self.requests = requests
+        self.records: list[Record] = []
+        self._lines: list[Line] = []
+        self._look = asyncio.create_task(self._give_up_in_time())
 
     def now(self) -> float:
         """Seconds since the load began."""
-        return time.perf_counter() - self._begin
+        return time.perf_counter() - self.begun
 
-    @property
-    def is_cut_off(self) -> bool:
-        """Whether the last request found nobody, or lost its connection."""
-        return bool(self._records) and self._records[-1].code in {LOST, UNREACHABLE}
-
-    async def once(self, turn: int, due: float) -> None:
-        """Send one request and record what becomes of it."""
-        async with self._free:
-            try:
-                connection = await self._connection()
-            except OSError:
-                self._records.append(Record(due, self.now(), self.now(), 0, UNREACHABLE))
-                return
-            if await self._asked(connection, self._requests[turn % len(self._requests)], due):
-                await connection.drained()
-                self._idle.append((self.now(), connection))
-            else:
-                await connection.close()
+    def line(self) -> "Line":
+        """One more."""
+        self._lines.append(Line(self))
+        return self._lines[-1]
 
     async def finish(self) -> Answers:
         """Hang up; all that was recorded."""
-        while self._idle:
-            await self._idle.pop()[1].close()
-        return Answers.of(self._records, self._begin)
+        self._look.cancel()
+        for line in self._lines:
+            await line.close()
+        return Answers.of(self.records, self.begun)
 
-    async def _asked(self, connection: Connection, request: Request, due: float) -> bool:
-        """Whether the connection is good for another one."""
-        sent = self.now()
+    async def _give_up_in_time(self) -> None:
+        """One look at all of them now and then: a timer for each request would cost each of them."""
+        while True:
+            await asyncio.sleep(PATIENCE_S / _LOOKS)
+            for line in self._lines:
+                line.give_up_if_asked_before(self.now() - PATIENCE_S)
+
+
+class Line:
+    """One request at a time, over a connection that is opened when there is none."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._connection: Connection | None = None
+        self._sent = self._ended = 0.0
+
+    async def ask(self, turn: int, due: float) -> str:
+        """Send a request and record what becomes of it; its code."""
+        request = self._client.requests[turn % len(self._client.requests)]
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                answer = await connection.ask(request.wire)
+            connection = await self._connected()
+        except OSError:
+            self._sent = self._client.now()
+            return self._record(due, self._sent, 0, UNREACHABLE)
+        self._sent = self._client.now()
+        try:
+            answer = await connection.ask(request.wire)
         except (ConnectionError, TimeoutError) as error:
-            code = SILENT if isinstance(error, TimeoutError) else LOST
-            self._records.append(Record(due, sent, self.now(), 0, code))
-            return False
+            await self.close()
+            return self._record(due, self._client.now(), 0, SILENT if isinstance(error, TimeoutError) else LOST)
         code = code_of(answer, request.label)
-        self._records.append(Record(due, sent, answer.at - self._begin, answer.status, code))
-        return connection.is_open
+        self._record(due, answer.at - self._client.begun, answer.status, code)
+        await connection.drained()
+        return code
 
-    async def _connection(self) -> Connection:
-        """The one that was used last, so that the others grow old and go."""
-        while self._idle and self._idle[0][0] < self.now() - IDLE_S:
-            await self._idle.popleft()[1].close()
+    def give_up_if_asked_before(self, moment: float) -> None:
+        """A request that is on its way since then is given up."""
+        if self._connection is not None and self._sent < moment:
+            self._connection.give_up()
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+    async def _connected(self) -> Connection:
+        """The connection that there is, unless the service has closed it or is about to."""
+        if self._connection is not None:
+            if self._connection.is_open and self._client.now() - self._ended < IDLE_S:
+                return self._connection
+            await self.close()
+        host, port = self._client.address
+        self._connection = await connect(port, host)
+        return self._connection
+
+    def _record(self, due: float, ended: float, status: int, code: str) -> str:
+        self._ended = ended
+        self._client.records.append(Record(due, self._sent, ended, status, code))
+        return code
+
+
+class _Crowd:
+    """As many lines as it takes for nobody to wait for one, up to a bound; those that were busy last go first."""
+
+    def __init__(self, client: Client, tasks: asyncio.TaskGroup) -> None:
+        self._client, self._tasks = client, tasks
+        self._loop = asyncio.get_running_loop()
+        self._lines = 0
+        self._idle: list[asyncio.Future[_Order | None]] = []
+        self._waiting: deque[_Order] = deque()
+        self._is_over = False
+
+    def ask(self, turn: int, due: float) -> None:
+        """By an idle line, by a new one, or by the next that is free."""
+        if self._idle:
+            self._idle.pop().set_result((turn, due))
+        elif self._lines < MOST_CONNECTIONS:
+            self._lines += 1
+            self._tasks.create_task(self._work((turn, due)))
+        else:
+            self._waiting.append((turn, due))
+
+    def go_home(self) -> None:
+        """When all that was asked has been answered."""
+        self._is_over = True
         while self._idle:
-            _, connection = self._idle.pop()
-            if connection.is_open:
-                return connection
-        return await connect(self._port)
+            self._idle.pop().set_result(None)
+
+    async def _work(self, order: _Order | None) -> None:
+        line = self._client.line()
+        while order is not None:
+            await line.ask(*order)
+            order = self._waiting.popleft() if self._waiting else await self._next()
+
+    async def _next(self) -> _Order | None:
+        if self._is_over:
+            return None
+        called: asyncio.Future[_Order | None] = self._loop.create_future()
+        self._idle.append(called)
+        return await called
 
 
 def code_of(answer: Answer, label: str | None) -> str:
     """OK, WRONG, or the code of the problem; a problem without a code is named by its status."""
     try:
-        content = json.loads(answer.body)
+        content = from_json(answer.body)
         if answer.status == 200:
             return OK if label in {None, content["predictions"][0]["label"]} else WRONG
         return str(content["code"])

@@ -81,7 +81,7 @@ def _markdown(page: Page) -> Iterator[str]:
 
 
 def _markdown_table(table: Table) -> str:
-    right = _right(table)
+    right = to_the_right(table)
     rules = ["--:" if is_right else "---" for is_right in right]
     rows = [[shown(cell).replace("|", "\\|") for cell in row] for row in table.rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (table.head, rules, *rows))
@@ -100,7 +100,7 @@ def _html(page: Page) -> Iterator[str]:
 
 
 def _html_table(table: Table) -> str:
-    sides = [' class="right"' if is_right else "" for is_right in _right(table)]
+    sides = [' class="right"' if is_right else "" for is_right in to_the_right(table)]
 
     def row(tag: str, cells: Sequence[str]) -> str:
         return (
@@ -119,7 +119,8 @@ def _text(words: str) -> str:
     return "".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts))
 
 
-def _right(table: Table) -> list[bool]:
+def to_the_right(table: Table) -> list[bool]:
+    """Whether there are numbers in a column."""
     columns = list(zip(*table.rows, strict=True)) or [()] * len(table.head)
     return [any(isinstance(cell, int | float) for cell in column) for column in columns]
 

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import page
 from benchmarks.kept import without_nan
 from benchmarks.page import shown
 from benchmarks.provenance import Provenance
@@ -47,6 +48,11 @@ def say(sentence: str) -> None:
     console.print(sentence, soft_wrap=True)
 
 
+def say_where(folder: Path, name: str) -> None:
+    """At the end of a measurement that is kept."""
+    console.print(f"kept in {folder}: {name}.html, {name}.md, {name}.json", soft_wrap=True)
+
+
 def finish(report: Report, out: Path | None, *, strict: bool) -> None:
     """Show it, keep it, and fail by it if that is wanted."""
     show(report)
@@ -70,3 +76,13 @@ def show(report: Report) -> None:
     console.print(
         f"{len(report.missed)} of {sum(line.verdict is not Verdict.NONE for line in report.lines)} targets missed"
     )
+
+
+def show_table(table: page.Table, title: str) -> None:
+    """One that stands on a page too."""
+    drawn = Table(title=title)
+    for heading, is_right in zip(table.head, page.to_the_right(table), strict=True):
+        drawn.add_column(heading, justify="right" if is_right else "left", overflow="fold")
+    for row in table.rows:
+        drawn.add_row(*map(shown, row))
+    console.print(drawn)
