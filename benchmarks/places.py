@@ -115,16 +115,14 @@ def _started(subject: Subject) -> Iterator[Place]:
 def _running(url: str, subject: Subject) -> Place:
     """One that runs already: of its process nothing is known, and it is taken at its word for what the sounds are."""
     address = _address(url)
-    status, facts = address.ask("GET", "/v1/model")
+    _, facts = address.ask("GET", "/v1/model")
     labels = _labels(address, subject.bodies)
 
     def charged(made: Load) -> Charged:
         with on_cpus(subject.client):
             return load.run(made()), Cost()
 
-    return Place(
-        _described(facts) if status == http.client.OK else _UNKNOWN, address, subject.bodies, labels, charged
-    )
+    return Place(_described(facts) if "engine" in facts else _UNKNOWN, address, subject.bodies, labels, charged)
 
 
 def _raw_engine(subject: Subject, facts: dict[str, Any]) -> "RawEngine | nullcontext[None]":

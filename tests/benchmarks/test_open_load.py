@@ -6,7 +6,8 @@ import time
 import pytest
 
 from benchmarks.answers import OK, REFUSED
-from benchmarks.load_rounds import Plan, Round, Scenarios, measure
+from benchmarks.load import arrivals
+from benchmarks.load_rounds import Plan, measure
 from benchmarks.open_load import GIVEN_UP, find_knee, offer
 from contract.errors import EarshotError
 from tests.benchmarks.places import place_with
@@ -95,7 +96,7 @@ def test_giving_up_is_an_error_unless_the_request_named_its_deadline() -> None:
 def test_a_stall_shows_in_all_that_were_due_in_it() -> None:
     async def stalls_once(number: int) -> bytes:
         if number == 100:
-            time.sleep(0.4)  # noqa: ASYNC251  (all of the server stands still)
+            time.sleep(0.4)  # all of the server stands still
         return named("rooster")
 
     with place_with(stalls_once) as place:
@@ -111,25 +112,15 @@ def test_a_wrong_answer_is_an_error() -> None:
     assert step.in_time == 0
 
 
-def test_every_round_offers_the_same_rates_and_finds_a_knee() -> None:
+def test_every_round_offers_the_same_rates_at_times_of_its_own_and_finds_a_knee() -> None:
     said: list[str] = []
-    plan = Plan(seconds=0.2, rounds=2, rates=(300.0, 50.0))
     with place_with(rooster) as place:
-        found = measure(place, plan, said.append)
-    rounds: list[Round] = found.rounds
-    assert [[step.offered_per_s for step in one.ladder] for one in rounds] == [[50.0, 300.0]] * 2
-    assert all(isinstance(one.scenarios, Scenarios) and one.raw is None for one in rounds)
-    assert found.slo_ms == pytest.approx(5 * rounds[0].scenarios.single.p50_ms)
-    assert len([line for line in said if "knee" in line]) == 2
-
-
-def test_seeds_differ_between_loads_and_are_the_same_in_the_next_run() -> None:
-    plan = Plan(seconds=0.3, rounds=2, rates=(100.0,), slo_ms=1000.0)
-    with place_with(rooster) as place:
-        runs = [measure(place, plan, lambda _: None) for _ in range(2)]
-    requests = [[step.requests for one in run.rounds for step in one.ladder] for run in runs]
-    assert requests[0] == requests[1]
-    assert requests[0][0] != requests[0][1]
+        found = measure(place, Plan(seconds=0.2, rounds=2, rates=(300.0, 50.0), seed=7), said.append)
+    assert [[step.offered_per_s for step in one.ladder] for one in found.rounds] == [[50.0, 300.0]] * 2
+    assert [one.ladder[1].requests for one in found.rounds] == [arrivals(300, 0.2, 7 + n).size for n in (1001, 2001)]
+    assert [one.raw for one in found.rounds] == [None, None]
+    assert found.slo_ms == pytest.approx(5 * found.rounds[0].scenarios.single.p50_ms)
+    assert len([line for line in said if "the knee is at" in line]) == 2
 
 
 def test_nothing_is_measured_where_nothing_is_right() -> None:

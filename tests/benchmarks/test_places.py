@@ -27,7 +27,7 @@ def test_an_address_that_is_none(url: str, subject: Subject) -> None:
 
 
 def test_a_machine_that_is_unknown(subject: Subject) -> None:
-    with pytest.raises(EarshotError, match="there is no machine called nowhere.invalid"):
+    with pytest.raises(EarshotError, match=r"there is no machine called nowhere\.invalid"):
         place_of("http://nowhere.invalid:8000", subject)
 
 

@@ -31,7 +31,7 @@ async def tiny_server(reply: Reply, *, reads_body_first: bool = True) -> AsyncIt
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+                length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
                 if reads_body_first:
                     await reader.readexactly(length)
                 answer = await reply(next(numbers))
