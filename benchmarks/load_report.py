@@ -1,13 +1,14 @@
 """What `earshot bench load` says: tables for the terminal and the page, with the sentences that they need."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from benchmarks.kept import folder_for, keep
 from benchmarks.load_plots import draw
-from benchmarks.load_rounds import SLO_TIMES, Found
+from benchmarks.load_rounds import OVERLOAD, SLO_TIMES, Found
 from benchmarks.load_rows import (
     LEAST_FOR_P999,
     Row,
@@ -19,7 +20,7 @@ from benchmarks.load_rows import (
     series_of,
     urgent,
 )
-from benchmarks.open_load import CLIENT_SHARE, IN_TIME
+from benchmarks.open_load import CLIENT_SHARE, ONE_LATE_IN
 from benchmarks.page import Cell, Section, Table
 from benchmarks.provenance import Provenance
 from benchmarks.report import console, say_where, show_table
@@ -38,7 +39,8 @@ _LIKE_MLPERF = (
 
 _COLUMNS = (
     "×: the rate as a share of the capacity. In time: a right answer within the bound. Late: by how much the client "
-    "was, p99. CPU: of the service, for each right answer. Latencies, late and CPU in ms."
+    "was, p99. CPU: of the service, for each right answer. Latencies, late and CPU in ms. Where fewer than a hundred "
+    "answers came in a round, its p99 is the slowest of them."
 )
 
 
@@ -54,7 +56,8 @@ def finish(found: Found, setup: dict[str, Any], out: Path | None) -> None:
         *_hurried(found),
     ]
     details = {
-        "setup": setup, "serves": found.serves, "slo_ms": found.slo_ms, "capacity_per_s": found.capacity_per_s,
+        "setup": setup, "plan": asdict(found.plan), "serves": found.serves,
+        "slo_ms": found.slo_ms, "capacity_per_s": found.capacity_per_s,
         "rounds": [one.as_json() for one in found.rounds],
     }  # fmt: skip
     keep(folder, NAME, f"Under load: {found.serves}", origin, sections, series_of(found), details)
@@ -72,11 +75,11 @@ def _in_short(found: Found) -> Iterator[str]:
     low, high = min(one.knee_per_s for one in found.rounds), max(one.knee_per_s for one in found.rounds)
     yield (
         f"The knee is at {knee:.1f} requests per second ({low:.1f} to {high:.1f} in {len(found.rounds)} rounds), "
-        f"{knee / capacity:.2f} of the {capacity:.1f} that are answered at full load: up to there {IN_TIME:.0%} of "
-        f"all requests have their right answer within {found.slo_ms:.1f} ms ({given})."
+        f"{knee / capacity:.2f} of the {capacity:.1f} that are answered at full load: up to there "
+        f"{ONE_LATE_IN - 1} of {ONE_LATE_IN} requests have their right answer within {found.slo_ms:.1f} ms ({given})."
     )
     most = ladder(found)[-1]
-    if most.share <= 1:
+    if most.share <= OVERLOAD:
         return
     answered = goodput_share(found, lambda one: one.ladder, lambda step: step.answered_per_s)
     in_time = goodput_share(found, lambda one: one.ladder, lambda step: step.in_time_per_s)
@@ -141,8 +144,7 @@ def _rate(row: Row) -> list[Cell]:
         of(lambda one: one.p99_ms), row.p999_ms, of(lambda one: one.answered_per_s),
         of(lambda one: one.in_time_per_s), f"{of(lambda one: one.in_time):.1%}",
         of(lambda one: one.refused_per_s), row.errors, of(lambda one: one.client_lag_ms),
-        of(lambda one: one.server_cpu_ms),
-        "limited by the client" if row.is_limited_by_client else "",
+        of(lambda one: one.server_cpu_ms), row.notes,
     ]  # fmt: skip
 
 

@@ -11,6 +11,9 @@ from benchmarks.raw import RawFigures
 from benchmarks.scenarios import Scenarios, play
 from contract.errors import EarshotError
 
+OVERLOAD = 1.05
+"""Times the capacity, from which a rate is too much beyond doubt."""
+
 SLO_TIMES = 5
 """The bound, where none is given, is so many times what a lone request takes."""
 
@@ -82,12 +85,12 @@ def measure(place: Place, plan: Plan, say: Say) -> Found:
     rounds = []
     for number in range(1, plan.rounds + 1):
         scenarios = first if number == 1 else play(place, plan.seconds)
-        rounds.append(_Rounds(place, plan, capacity, slo_ms, say, number).one(scenarios))
+        rounds.append(_Turn(place, plan, capacity, slo_ms, say, number).one(scenarios))
     return Found(place.serves, plan, slo_ms, capacity, rounds)
 
 
-class _Rounds:
-    """One of them, with all that stays the same in it."""
+class _Turn:
+    """One round, and what stays the same in it."""
 
     def __init__(self, place: Place, plan: Plan, capacity: float, slo_ms: float, say: Say, number: int) -> None:
         self._place, self._plan, self._capacity, self._slo_ms, self._say = place, plan, capacity, slo_ms, say
@@ -96,10 +99,10 @@ class _Rounds:
 
     def one(self, scenarios: Scenarios) -> Round:
         """From low rates to high, then to and fro between those that hold and those that do not."""
-        rates = self._plan.rates or tuple(round(share * self._capacity, 1) for share in self._plan.shares)
+        rates = sorted(set(self._plan.rates or (round(share * self._capacity, 1) for share in self._plan.shares)))
         raw = self._place.raw()
-        ladder = [self._step(rate) for rate in sorted(rates)]
-        urgent = [self._step(one.offered_per_s, urgent=True) for one in ladder if one.offered_per_s > self._capacity]
+        ladder = [self._step(rate) for rate in rates]
+        urgent = [self._step(rate, urgent=True) for rate in rates if rate > OVERLOAD * self._capacity]
         probes: list[Step] = []
 
         def holds(rate: float) -> bool:

@@ -14,6 +14,9 @@ from benchmarks.series import Better, Series, gathered
 LEAST_FOR_P999 = 1000
 """Answers in all rounds: of fewer, the 99.9th percentile would be the slowest one by another name."""
 
+FOREIGN = 0.1
+"""Of a core: what others use of the service's cores is said from here on."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -51,6 +54,13 @@ class Row:
     def is_limited_by_client(self) -> bool:
         """In most rounds."""
         return 2 * sum(one.is_limited_by_client for one in self.steps) > len(self.steps)
+
+    @property
+    def notes(self) -> str:
+        """What makes the row less than it seems."""
+        foreign = self.median(lambda one: one.foreign_cores)
+        others = f"others used {foreign:.0%} of a core" if foreign > FOREIGN else ""
+        return ", ".join(filter(None, ["limited by the client" if self.is_limited_by_client else "", others]))
 
 
 def ladder(found: Found) -> list[Row]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from benchmarks.load_rounds import Plan, measure
 from benchmarks.open_load import GIVEN_UP, find_knee, offer
 from contract.errors import EarshotError
 from tests.benchmarks.places import place_with
+from tests.benchmarks.steps import step
 from tests.benchmarks.tiny import named, refused
 
 
@@ -103,6 +105,13 @@ def test_a_stall_shows_in_all_that_were_due_in_it() -> None:
         step = offer(place, 200, 1.5, slo_ms=50, seed=1)
     assert step.p99_ms > 300
     assert step.in_time == pytest.approx(1 - 0.35 / 1.2, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("counted", "late", "holds"), [(50, 1, True), (50, 2, False), (300, 3, True), (300, 4, False)]
+)
+def test_one_in_a_hundred_may_be_late(counted: int, late: int, holds: bool) -> None:
+    assert replace(step(50.0), counted=counted, punctual=counted - late).holds is holds
 
 
 def test_a_wrong_answer_is_an_error() -> None:
