@@ -1,31 +1,28 @@
 """A server and the bare engine on the same cores, loaded and charged in turn."""
 
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
-
-from benchmarks import load
-from benchmarks.answers import OK, Answers
+from benchmarks.answers import Answers
+from benchmarks.cost import Load, Meter
 from benchmarks.levels import WARM_SHARE, Level, MemoryUnderLoad, Refusals, figures
 from benchmarks.load import Request, closed_loop, open_loop
-from benchmarks.processes import Cpus, busy_seconds, on_cpus, rss_bytes, sampled
+from benchmarks.processes import Cpus, rss_bytes, sampled
 from benchmarks.raw import RawEngine, RawOrder
 from benchmarks.served import Served
 from benchmarks.server import Server
 from benchmarks.subject import Subject
-from benchmarks.wire import CLASSIFY, post
+from benchmarks.wire import CLASSIFY, HOST, post
 from contract.errors import EarshotError
 
 LOOK_S = 0.05
 """Between two looks at the memory of a service that is overloaded."""
 
 _MB = 1e6
-
-Load = Callable[[], Coroutine[Any, Any, Answers]]
 
 
 class Gauge:
@@ -36,13 +33,13 @@ class Gauge:
     ) -> None:
         """The client runs on cores of its own, or on the server's."""
         self.served, self.requests = served, requests
-        self._engine, self._cpus, self._client_cpus, self._raw_s = engine, server, client, raw_s
+        self._engine, self._raw_s, self._meter = engine, raw_s, Meter(served, server, client)
         self._raw = engine.measure(raw_s)
 
     def warm_up(self, connections: int, seconds: float) -> None:
         """The same load as the next one, of which nothing is kept."""
-        with on_cpus(self._client_cpus):
-            load.run(closed_loop(self.served.port, self.requests, connections, seconds))
+        port, requests = self.served.port, self.requests
+        self._meter.charged(lambda: closed_loop(port, requests, connections, seconds))
         self.served.wait_until_calm()
 
     def closed(self, name: str, connections: int, seconds: float) -> Level:
@@ -67,23 +64,10 @@ class Gauge:
 
     def _charged(self, made: Load) -> tuple[Answers, dict[str, Any]]:
         """Run a load: its answers and what it cost the service, with the bare engine before and after."""
-        spent = spent_by(self.served, self._cpus)
-        with on_cpus(self._client_cpus):
-            answers = load.run(made())
-        busy, cpu, own, elapsed = np.subtract(spent_by(self.served, self._cpus), spent).tolist()
-        foreign = busy - cpu - (own if self._client_cpus & self._cpus else 0.0)
+        answers, cost = self._meter.charged(made)
         self.served.wait_until_calm()
         before, self._raw = self._raw, self._engine.measure(self._raw_s)
-        return answers, {
-            "raw": before.mean_with(self._raw),
-            "server_cpu_ms": 1000 * cpu / max(1, answers.count(OK)),
-            "foreign_cores": max(0.0, foreign) / elapsed,
-        }
-
-
-def spent_by(served: Server, cpus: Cpus) -> tuple[float, float, float, float]:
-    """CPU time: of all on these cores, of the service, of this client; and the time that it is."""
-    return busy_seconds(cpus), served.cpu_seconds(), time.process_time(), time.perf_counter()
+        return answers, {"raw": before.mean_with(self._raw), **asdict(cost)}
 
 
 class Bench(Gauge):
@@ -109,9 +93,11 @@ class Bench(Gauge):
         self._stack.__exit__(kind, error, trace)
 
 
-def requests_for(bodies: list[bytes], labels: list[str], path: str = CLASSIFY) -> list[Request]:
+def requests_for(
+    bodies: Sequence[bytes], labels: Sequence[str], path: str = CLASSIFY, host: str = HOST
+) -> list[Request]:
     """Each clip with the label that the bare engine gives it."""
-    return [Request(post(body, path=path), label) for body, label in zip(bodies, labels, strict=True)]
+    return [Request(post(body, path=path, host=host), label) for body, label in zip(bodies, labels, strict=True)]
 
 
 def raw_order(subject: Subject, facts: dict[str, Any], threads: int) -> RawOrder:

@@ -6,7 +6,6 @@ requests come at Poisson times whether or not the service keeps up, and latency 
 
 import asyncio
 import gc
-import json
 import time
 from collections import deque
 from collections.abc import Coroutine, Sequence
@@ -14,9 +13,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
+from pydantic_core import from_json
 
+from benchmarks.alarm import Alarm
 from benchmarks.answers import LOST, OK, SILENT, UNREACHABLE, WRONG, Answers, Record, Seconds
-from benchmarks.wire import Answer, Connection, connect
+from benchmarks.wire import HOST, Answer, Connection, connect
 
 MOST_CONNECTIONS = 900
 """Of an open loop: below the 1024 open files that a process may usually have."""
@@ -27,12 +28,17 @@ IDLE_S = 30.0
 PATIENCE_S = 30.0
 """A client that has no answer by then gives up."""
 
+_LOOKS = 20
+"""At who has waited for too long, in that time."""
+
 REOPEN_S = 0.05
 """A closed loop that lost its connection waits so long, or it would spin where nobody listens."""
 
 _CUT_OFF = (LOST, UNREACHABLE)
 
 T = TypeVar("T")
+_Order = tuple[int, float]
+"""The turn of a request, and when it is due."""
 
 
 @dataclass(frozen=True)
@@ -57,38 +63,48 @@ def run(load: Coroutine[Any, Any, T]) -> T:
 
 
 async def closed_loop(
-    port: int, requests: Sequence[Request], connections: int, seconds: float, pause_s: float = 0.0
+    port: int,
+    requests: Sequence[Request],
+    connections: int,
+    seconds: float,
+    pause_s: float = 0.0,
+    *,
+    host: str = HOST,
 ) -> Answers:
     """So many connections, for so long; each waits for its last answer, and pauses after one that was not good."""
-    client = _Client(port, requests)
+    client = Client(port, requests, host)
 
-    async def keep_asking(first: int) -> None:
-        turn = first
+    async def keep_asking(line: Line, turn: int) -> None:
         while (now := client.now()) < seconds:
-            code = await client.once(turn, now)
+            code = await line.ask(turn, now)
             turn += connections
             if code != OK:
                 await asyncio.sleep(max(pause_s, REOPEN_S) if code in _CUT_OFF else pause_s)
 
-    await asyncio.gather(*(keep_asking(first) for first in range(connections)))
+    await asyncio.gather(*(keep_asking(client.line(), first) for first in range(connections)))
     return await client.finish()
 
 
 async def at_once(port: int, requests: Sequence[Request]) -> Answers:
     """All of these, each over a connection of its own."""
-    client = _Client(port, requests)
-    await asyncio.gather(*(client.once(turn, 0.0) for turn in range(len(requests))))
+    client = Client(port, requests)
+    await asyncio.gather(*(client.line().ask(turn, 0.0) for turn in range(len(requests))))
     return await client.finish()
 
 
-async def open_loop(port: int, requests: Sequence[Request], rate: float, seconds: float, seed: int = 0) -> Answers:
+async def open_loop(
+    port: int, requests: Sequence[Request], rate: float, seconds: float, seed: int = 0, *, host: str = HOST
+) -> Answers:
     """So many requests per second on average, for so long; all of them are waited for."""
     times = arrivals(rate, seconds, seed).tolist()
-    client = _Client(port, requests)
+    client = Client(port, requests, host)
     async with asyncio.TaskGroup() as tasks:
-        for turn, due in enumerate(times):
-            await asyncio.sleep(max(0.0, due - client.now()))
-            tasks.create_task(client.once(turn, due))
+        crowd = _Crowd(client, tasks)
+        with Alarm() as alarm:
+            for turn, due in enumerate(times):
+                await alarm.until(client.begun + due)
+                crowd.ask(turn, due)
+        crowd.go_home()
     return await client.finish()
 
 
@@ -98,69 +114,140 @@ def arrivals(rate: float, seconds: float, seed: int) -> Seconds:
     return np.sort(random.uniform(0, seconds, random.poisson(rate * seconds)))
 
 
-class _Client:
-    """Connections that are used again, and the records of what came over them."""
+class Client:
+    """What all lines of one load share: to whom they speak, what they say, and the records of it."""
 
-    def __init__(self, port: int, requests: Sequence[Request]) -> None:
-        self._port = port
-        self._requests = requests
-        self._idle: deque[tuple[float, Connection]] = deque()
-        self._free = asyncio.Semaphore(MOST_CONNECTIONS)
-        self._records: list[Record] = []
-        self._begin = time.perf_counter()
+    def __init__(self, port: int, requests: Sequence[Request], host: str = HOST) -> None:
+        self.begun = time.perf_counter()
+        self.address = host, port
+        self.requests = requests
+        self.records: list[Record] = []
+        self._lines: list[Line] = []
+        self._look = asyncio.create_task(self._give_up_in_time())
 
     def now(self) -> float:
         """Seconds since the load began."""
-        return time.perf_counter() - self._begin
+        return time.perf_counter() - self.begun
 
-    async def once(self, turn: int, due: float) -> str:
-        """Send one request and record what becomes of it; in a word, that is what it says."""
-        async with self._free:
-            try:
-                connection = await self._connection()
-            except OSError:
-                self._records.append(Record(due, self.now(), self.now(), 0, UNREACHABLE))
-                return UNREACHABLE
-            record = await self._asked(connection, self._requests[turn % len(self._requests)], due)
-            self._records.append(record)
-            if record.status and connection.is_open:
-                await connection.drained()
-                self._idle.append((self.now(), connection))
-            else:
-                await connection.close()
-            return record.code
+    def line(self) -> "Line":
+        """One more."""
+        self._lines.append(Line(self))
+        return self._lines[-1]
 
     async def finish(self) -> Answers:
         """Hang up; all that was recorded."""
-        while self._idle:
-            await self._idle.pop()[1].close()
-        return Answers.of(self._records, self._begin)
+        self._look.cancel()
+        for line in self._lines:
+            await line.close()
+        return Answers.of(self.records, self.begun)
 
-    async def _asked(self, connection: Connection, request: Request, due: float) -> Record:
-        sent = self.now()
+    async def _give_up_in_time(self) -> None:
+        """One look at all of them now and then: a timer for each request would cost each of them."""
+        while True:
+            await asyncio.sleep(PATIENCE_S / _LOOKS)
+            for line in self._lines:
+                line.give_up_if_asked_before(self.now() - PATIENCE_S)
+
+
+class Line:
+    """One request at a time, over a connection that is opened when there is none."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._connection: Connection | None = None
+        self._sent = self._ended = 0.0
+
+    async def ask(self, turn: int, due: float) -> str:
+        """Send a request and record what becomes of it; its code."""
+        request = self._client.requests[turn % len(self._client.requests)]
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                answer = await connection.ask(request.wire)
+            connection = await self._connected()
+        except OSError:
+            self._sent = self._client.now()
+            return self._record(due, self._sent, 0, UNREACHABLE)
+        self._sent = self._client.now()
+        try:
+            answer = await connection.ask(request.wire)
         except (ConnectionError, TimeoutError) as error:
-            code = SILENT if isinstance(error, TimeoutError) else LOST
-            return Record(due, sent, self.now(), 0, code)
-        return Record(due, sent, answer.at - self._begin, answer.status, code_of(answer, request.label))
+            await self.close()
+            return self._record(due, self._client.now(), 0, SILENT if isinstance(error, TimeoutError) else LOST)
+        code = code_of(answer, request.label)
+        self._record(due, answer.at - self._client.begun, answer.status, code)
+        await connection.drained()
+        return code
 
-    async def _connection(self) -> Connection:
-        """The one that was used last, so that the others grow old and go."""
-        while self._idle and self._idle[0][0] < self.now() - IDLE_S:
-            await self._idle.popleft()[1].close()
+    def give_up_if_asked_before(self, moment: float) -> None:
+        """A request that is on its way since then is given up."""
+        if self._connection is not None and self._sent < moment:
+            self._connection.give_up()
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+    async def _connected(self) -> Connection:
+        """The connection that there is, unless the service has closed it or is about to."""
+        if self._connection is not None:
+            if self._connection.is_open and self._client.now() - self._ended < IDLE_S:
+                return self._connection
+            await self.close()
+        host, port = self._client.address
+        self._connection = await connect(port, host)
+        return self._connection
+
+    def _record(self, due: float, ended: float, status: int, code: str) -> str:
+        self._ended = ended
+        self._client.records.append(Record(due, self._sent, ended, status, code))
+        return code
+
+
+class _Crowd:
+    """As many lines as it takes for nobody to wait for one, up to a bound; those that were busy last go first."""
+
+    def __init__(self, client: Client, tasks: asyncio.TaskGroup) -> None:
+        self._client, self._tasks = client, tasks
+        self._loop = asyncio.get_running_loop()
+        self._lines = 0
+        self._idle: list[asyncio.Future[_Order | None]] = []
+        self._waiting: deque[_Order] = deque()
+        self._is_over = False
+
+    def ask(self, turn: int, due: float) -> None:
+        """By an idle line, by a new one, or by the next that is free."""
+        if self._idle:
+            self._idle.pop().set_result((turn, due))
+        elif self._lines < MOST_CONNECTIONS:
+            self._lines += 1
+            self._tasks.create_task(self._work((turn, due)))
+        else:
+            self._waiting.append((turn, due))
+
+    def go_home(self) -> None:
+        """When all that was asked has been answered."""
+        self._is_over = True
         while self._idle:
-            _, connection = self._idle.pop()
-            if connection.is_open:
-                return connection
-        return await connect(self._port)
+            self._idle.pop().set_result(None)
+
+    async def _work(self, order: _Order | None) -> None:
+        line = self._client.line()
+        while order is not None:
+            await line.ask(*order)
+            order = self._waiting.popleft() if self._waiting else await self._next()
+
+    async def _next(self) -> _Order | None:
+        if self._is_over:
+            return None
+        called: asyncio.Future[_Order | None] = self._loop.create_future()
+        self._idle.append(called)
+        return await called
 
 
 def code_of(answer: Answer, label: str | None) -> str:
     """OK, WRONG, or the code of the problem; a problem without a code is named by its status."""
     try:
-        content = json.loads(answer.body)
+        content = from_json(answer.body)
         if answer.status == 200:
             return OK if label in {None, content["predictions"][0]["label"]} else WRONG
         return str(content["code"])

@@ -49,6 +49,11 @@ def say(sentence: str) -> None:
     console.print(sentence, soft_wrap=True)
 
 
+def say_where(folder: Path, name: str) -> None:
+    """At the end of a measurement that is kept."""
+    console.print(f"kept in {folder}: {name}.html, {name}.md, {name}.json", soft_wrap=True)
+
+
 def finish(report: Report, out: Path | None, *, strict: bool) -> None:
     """Show it, keep it, and fail by it if that is wanted."""
     show(report)

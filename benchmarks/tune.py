@@ -11,11 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks import load
 from benchmarks.answers import OK
-from benchmarks.bench import requests_for, spent_by
+from benchmarks.bench import requests_for
+from benchmarks.cost import Meter
 from benchmarks.kept import folder_for
 from benchmarks.levels import figures
 from benchmarks.load import Request, closed_loop
@@ -71,12 +70,13 @@ class Stage:
         return points
 
     def _point(self, served: Served, connections: int) -> Point:
-        spent = spent_by(served, self.cpus)
-        answers = load.run(closed_loop(served.port, self.requests, connections, self.seconds))
-        busy, service, client, elapsed = np.subtract(spent_by(served, self.cpus), spent).tolist()
+        meter = Meter(served, self.cpus, self.cpus)
+        answers, cost = meter.charged(lambda: closed_loop(served.port, self.requests, connections, self.seconds))
         came_to = figures(answers, self.seconds)
-        errors, foreign = len(answers) - answers.count(OK), max(0.0, busy - service - client) / elapsed
-        return Point(connections, came_to["good_per_s"], came_to["p50_ms"], came_to["p99_ms"], errors, foreign)
+        errors = len(answers) - answers.count(OK)
+        return Point(
+            connections, came_to["good_per_s"], came_to["p50_ms"], came_to["p99_ms"], errors, cost.foreign_cores
+        )
 
 
 def run_tune(subject: Subject, plan: Plan, out: Path | None, say: Say) -> None:

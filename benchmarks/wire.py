@@ -66,6 +66,11 @@ class Connection(asyncio.Protocol):
         self.send(request)
         return await self.answer()
 
+    def give_up(self) -> None:
+        """Whoever waits for an answer waits no longer: TimeoutError."""
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(TimeoutError())
+
     async def drained(self) -> None:
         """All that was sent is out: some answers come before the service has read the body."""
         await self._drained.wait()
@@ -121,13 +126,13 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
-async def connect(port: int) -> Connection:
-    """A new connection to the service on this machine; an OSError where nobody listens."""
-    _, connection = await asyncio.get_running_loop().create_connection(Connection, HOST, port)
+async def connect(port: int, host: str = HOST) -> Connection:
+    """A new connection to the service, on this machine by default; an OSError where nobody listens."""
+    _, connection = await asyncio.get_running_loop().create_connection(Connection, host, port)
     return connection
 
 
-def post(body: bytes, content_type: str = "audio/wav", path: str = CLASSIFY, *fields: str) -> bytes:
+def post(body: bytes, content_type: str = "audio/wav", path: str = CLASSIFY, *fields: str, host: str = HOST) -> bytes:
     """A request as it goes over the wire."""
-    head = [f"POST {path} HTTP/1.1", f"Host: {HOST}", f"Content-Type: {content_type}", *fields]
+    head = [f"POST {path} HTTP/1.1", f"Host: {host}", f"Content-Type: {content_type}", *fields]
     return "\r\n".join([*head, f"Content-Length: {len(body)}", "", ""]).encode() + body

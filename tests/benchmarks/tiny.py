@@ -2,9 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
+from threading import Thread
 
 Reply = Callable[[int], Awaitable[bytes | None]]
 """Of the number of a request, from 0: what is sent back; None hangs up."""
@@ -29,7 +31,7 @@ async def tiny_server(reply: Reply, *, reads_body_first: bool = True) -> AsyncIt
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+                length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
                 if reads_body_first:
                     await reader.readexactly(length)
                 answer = await reply(next(numbers))
@@ -49,6 +51,26 @@ async def tiny_server(reply: Reply, *, reads_body_first: bool = True) -> AsyncIt
     finally:
         server.close()
         await server.wait_closed()
+
+
+@contextmanager
+def server_apart(reply: Reply) -> Iterator[int]:
+    """The same in a thread and a loop of its own, for a client that brings its own loop."""
+    loop, port, over = asyncio.new_event_loop(), Future[int](), asyncio.Event()
+
+    async def serve() -> None:
+        async with tiny_server(reply) as found:
+            port.set_result(found)
+            await over.wait()
+
+    thread = Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    try:
+        yield port.result()
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join()
+        loop.close()
 
 
 def _answer(status: int, content: object) -> bytes:
