@@ -105,15 +105,19 @@ def run_tune(subject: Subject, plan: Plan, out: Path | None, say: Say) -> None:
 
 def _tuned(stage: Stage, plan: Plan, candidates: list[Tuning], *, on_gpu: bool, say: Say) -> Tuned:
     """All in turn, then the best of them again and again, there and back: nobody is always the first."""
-    measured = left = [Measured(candidate) for candidate in candidates]
-    for number in range(1, plan.rounds + 1):
+
+    def visit_all(left: list[Measured], number: int) -> None:
         for turn, one in enumerate(left if number % 2 else reversed(left), 1):
             one.rounds.append(stage.visit(one.tuning))
             say(f"round {number} of {plan.rounds}, {turn} of {len(left)}: {described(one, on_gpu=on_gpu)}")
-        goal = goal_of(plan.goal, plan.p99_ms, measured[0])
-        if number == 1 < plan.rounds:
-            left = worth_another_round(measured, goal)
-            say(f"{len(measured) - len(left)} are clearly worse for {goal.words}, and are left out from now on")
+
+    measured = [Measured(candidate) for candidate in candidates]
+    visit_all(measured, 1)
+    goal = goal_of(plan.goal, plan.p99_ms, measured[0])
+    left = worth_another_round(measured, goal) if plan.rounds > 1 else measured
+    say(f"{len(measured) - len(left)} are clearly worse for {goal.words}, and are left out from now on")
+    for number in range(2, plan.rounds + 1):
+        visit_all(left, number)
     return Tuned(goal, measured, left, chosen(left, goal), on_gpu)
 
 

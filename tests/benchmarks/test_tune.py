@@ -81,6 +81,18 @@ def test_after_the_first_round_only_the_best_and_the_default_go_on(
     assert Profile.model_validate_json(file.read_text(encoding="utf-8")).tuning.max_batch == 1
 
 
+def test_the_bound_is_that_of_the_first_round_in_all_rounds(
+    small: Subject, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lone = iter([4.0, 4.0, 100.0, 100.0])
+    monkeypatch.setattr(Stage, "visit", lambda *_: measured(next(lone), 100, 200, 300).rounds[0])
+    monkeypatch.setattr("benchmarks.tune_grid.BATCHES_ON_CPU", (1,))
+    monkeypatch.setattr("benchmarks.tune.cores", lambda: 1)
+    run_tune(small, Plan("throughput", None, 0.1, 2), tmp_path / "out", lambda _: None)
+    (file,) = (cache / "profiles").iterdir()
+    assert Profile.model_validate_json(file.read_text(encoding="utf-8")).goal.p99_ms == 20.0
+
+
 def test_what_is_tuned_cannot_be_given(small: Subject, tmp_path: Path) -> None:
     with pytest.raises(EarshotError, match="--threads is what is tuned"):
         run_tune(replace(small, flags="--threads 2"), Plan("latency", None, 0.1, 1), tmp_path, pytest.fail)
