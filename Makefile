@@ -47,8 +47,12 @@ test: setup  ## lint, types and every test that needs no data set and no GPU
 test-dataset: setup  ## the tests that want the whole ESC-50: make test-dataset DATA=path
 	EARSHOT_DATA=$(DATA) $(RUN)/pytest -q -m dataset
 
-bench: setup  ## the service under load, beside the bare engine: five minutes
-	$(RUN)/earshot bench service $(FLAGS)
+bench: setup  ## every engine, then the service under load: figures, pages and plots in benchmarks/results; eight minutes
+	$(RUN)/earshot bench latency $(if $(EARSHOT_DATA),--data $(EARSHOT_DATA))
+	$(RUN)/earshot bench load --clip-rate 32000
+
+bench-peers: setup  ## the same model behind seven other servers, each in an environment of its own: half an hour
+	$(RUN)/earshot bench peers $(FLAGS)
 
 bench-gate: setup  ## fail where the service is slower than before: make bench-gate BASE=origin/main; four minutes
 	$(RUN)/earshot bench compare $(BASE) . --gate $(FLAGS)

@@ -46,8 +46,24 @@ def keep(
         f"{name}.html": page.as_html(),
     }
     for file, text in texts.items():
-        with replacing(folder / file) as aside:
-            aside.write_text(text, encoding="utf-8")
+        _write(folder / file, text)
+    _write_overview(folder)
+
+
+def _write_overview(folder: Path) -> None:
+    """What lies in a folder, by its titles: README.md, which is what people see of it first."""
+    lines = ["# Results", ""]
+    for file in sorted(folder.glob("*.json")):
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if "title" in content:
+            origin = f"`{content['command']}` at `{content['commit']}`, {content['date']}; {content['machine']}"
+            lines.append(f"- [{content['title']}]({file.stem}.md): {origin}")
+    _write(folder / "README.md", "\n".join(lines) + "\n")
+
+
+def _write(file: Path, text: str) -> None:
+    with replacing(file) as aside:
+        aside.write_text(text, encoding="utf-8")
 
 
 def origin_lines(origin: Provenance) -> list[str]:

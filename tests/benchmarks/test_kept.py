@@ -47,3 +47,12 @@ def test_the_interval_of_a_median_holds_it_and_is_the_same_each_time() -> None:
     low, high = series.interval
     assert 1.0 <= low <= series.median == 1.2 <= high <= 5.0
     assert series.interval == (low, high)
+
+
+def test_a_folder_says_what_lies_in_it(tmp_path: Path) -> None:
+    (tmp_path / "slo.json").write_text("{}", encoding="utf-8")
+    for name, title in (("load", "Under load"), ("latency", "Engine by engine")):
+        keep(tmp_path, name, title, ORIGIN, [], [], {})
+    overview = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert overview.index("[Engine by engine](latency.md)") < overview.index("[Under load](load.md)")
+    assert "slo" not in overview
