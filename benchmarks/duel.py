@@ -6,6 +6,7 @@ idle, which costs nothing; they take turns in slices of a load, and who goes fir
 
 import asyncio
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -31,8 +32,11 @@ from contract.errors import EarshotError
 CONNECTIONS = 32
 """Of a full service: four times the largest batch and more, so that it is never without work."""
 
-SLICES = {1: 8, CONNECTIONS: 2}
-"""Of the loads of a round, by connections: pairs lie the closer the more there are, but a queue must fill first."""
+LONE_SLICE_S = 0.03
+"""Of one connection: time for a request or a few, since what disturbs a machine does not go away so soon."""
+
+_TURNS = (0, 1, 1, 0)
+"""Who was second is first next time, so that a drift of the machine cancels."""
 
 _LONE, _RATE, _P99, _CPU = "lone/p50", "full/throughput", "full/p99", "full/CPU per clip"
 _MEMORY, _START, _ERRORS = "full/memory", "start/time", "errors"
@@ -103,8 +107,12 @@ class _Loaded:
 
     def latency_ms(self, percent: float) -> float:
         """Of all slices together."""
-        warm = (one.coded(OK).due_between(self._warm_s, self.slice_s) for one in self.answers)
-        return percentile(np.concatenate([one.latency_ms for one in warm]), percent)
+        return percentile(np.concatenate([self._warm(one).latency_ms for one in self.answers]), percent)
+
+    def _warm(self, answers: Answers) -> Answers:
+        """Without those that find what the other side left behind; all where there are no others."""
+        good = answers.coded(OK)
+        return warm if len(warm := good.due_between(self._warm_s, self.slice_s)) else good
 
     @property
     def _warm_s(self) -> float:
@@ -156,7 +164,9 @@ def _round(order: Sequence[Side], plan: Plan) -> None:
         started = [stack.enter_context(_started(side.tree, plan)) for side in order]
         for served, _ in started:
             served.wait_until_calm()
-        lone, full = (_loaded([served for served, _ in started], order, plan, count) for count in SLICES)
+        services = [served for served, _ in started]
+        with on_cpus(plan.subject.client):
+            lone, full = (load_them(services, order, plan.seconds) for load_them in (_lone, _full))
         for side, (served, ready_s), alone, together in zip(order, started, lone, full, strict=True):
             memory_mb = served.memory().rss_bytes / 1e6
             side.rounds.append(_figures(alone, together) | {_MEMORY: memory_mb, _START: ready_s})
@@ -164,20 +174,27 @@ def _round(order: Sequence[Side], plan: Plan) -> None:
                 side.codes.update(answers.codes)
 
 
-def _loaded(services: Sequence[Served], sides: Sequence[Side], plan: Plan, connections: int) -> list[_Loaded]:
-    """Of each, in slices A B B A: who was second is first next time, so that a drift of the machine cancels."""
-    slices = SLICES[connections]
-    loaded = [_Loaded(plan.seconds / slices) for _ in services]
+def _lone(services: Sequence[Served], sides: Sequence[Side], seconds: float) -> list[_Loaded]:
+    """One request at a time, of both in the same moments: what disturbs the one disturbs the other."""
+    loaded = [_Loaded(LONE_SLICE_S) for _ in services]
 
     async def take_turns() -> None:
-        for place in [0, 1, 1, 0] * (slices // 2):
-            served, done = services[place], loaded[place]
-            before = served.cpu_seconds()
-            done.answers.append(await closed_loop(served.port, sides[place].requests, connections, done.slice_s))
-            done.cpu_s.append(served.cpu_seconds() - before)
+        for place in _TURNS * math.ceil(seconds / LONE_SLICE_S / 2):
+            answers = await closed_loop(services[place].port, sides[place].requests, 1, LONE_SLICE_S)
+            loaded[place].answers.append(answers)
 
-    with on_cpus(plan.subject.client):
-        load.run(take_turns())
+    load.run(take_turns())
+    return loaded
+
+
+def _full(services: Sequence[Served], sides: Sequence[Side], seconds: float) -> list[_Loaded]:
+    """As many as are answered, and what they cost; no shorter slices, since a queue must fill first."""
+    loaded = [_Loaded(seconds / 2) for _ in services]
+    for place in _TURNS:
+        before = services[place].cpu_seconds()
+        one = closed_loop(services[place].port, sides[place].requests, CONNECTIONS, loaded[place].slice_s)
+        loaded[place].answers.append(load.run(one))
+        loaded[place].cpu_s.append(services[place].cpu_seconds() - before)
     return loaded
 
 

@@ -74,7 +74,7 @@ def _in_short(found: Found) -> Iterator[str]:
     given = "as asked" if found.plan.slo_ms else f"{SLO_TIMES} times what a lone request takes"
     low, high = min(one.knee_per_s for one in found.rounds), max(one.knee_per_s for one in found.rounds)
     yield (
-        f"The knee is at {knee:.1f} requests per second ({low:.1f} to {high:.1f} in {len(found.rounds)} rounds), "
+        f"The knee is at {knee:.1f} requests per second ({low:.1f} to {high:.1f} over the rounds), "
         f"{knee / capacity:.2f} of the {capacity:.1f} that are answered at full load: up to there "
         f"{ONE_LATE_IN - 1} of {ONE_LATE_IN} requests have their right answer within {found.slo_ms:.1f} ms ({given})."
     )

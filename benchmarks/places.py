@@ -75,10 +75,10 @@ class Place:
         path = CLASSIFY if within_ms is None else f"{CLASSIFY}?timeout_ms={max(1, round(within_ms))}"
         return requests_for(self.bodies, self.labels, path, self.address.name)
 
-    def closed(self, connections: int, seconds: float) -> Charged:
-        """As many requests as are answered over so many connections."""
+    def closed(self, connections: int, seconds: float, pause_s: float = 0.0) -> Charged:
+        """As many requests as are answered over so many connections, each of which pauses when it is refused."""
         requests, (host, port) = self.requests(), self._where
-        return self.charged(lambda: closed_loop(port, requests, connections, seconds, host=host))
+        return self.charged(lambda: closed_loop(port, requests, connections, seconds, pause_s, host=host))
 
     def opened(self, rate: float, seconds: float, seed: int, within_ms: float | None = None) -> Charged:
         """So many requests per second, whether or not they are answered."""

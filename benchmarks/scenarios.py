@@ -21,7 +21,10 @@ STREAMS = 8
 """Sounds in a query of the multi-stream scenario."""
 
 OFFLINE_CONNECTIONS = 64
-"""So many always wait that no engine is ever idle, and not so many that some are refused."""
+"""So many always wait that no engine is ever idle, and not so many that some are refused, as a rule."""
+
+PAUSE_S = 0.1
+"""Where some are: a client that asked again at once would measure how fast the service refuses."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def single_stream(place: Place, seconds: float) -> Scenario:
 
 def offline(place: Place, seconds: float) -> Scenario:
     """As many as there are connections, at all times."""
-    answers, cost = place.closed(OFFLINE_CONNECTIONS, seconds)
+    answers, cost = place.closed(OFFLINE_CONNECTIONS, seconds, PAUSE_S)
     return _scenario(answers, cost, seconds, _counted(answers, seconds).latency_ms, 99)
 
 

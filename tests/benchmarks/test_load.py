@@ -196,3 +196,34 @@ def test_arrivals_are_a_poisson_process_that_a_seed_repeats() -> None:
     gaps = np.diff(times)
     assert gaps.mean() == pytest.approx(gaps.std(), rel=0.05)  # as of an exponential distribution
     assert (times[0] >= 0) & (times[-1] < 10)
+
+
+def test_a_closed_loop_may_pause_after_what_was_not_good() -> None:
+    async def busy(_: int) -> bytes:
+        return refused(429, REFUSED)
+
+    answers = loaded(busy, lambda port: closed_loop(port, [ROOSTER], 1, 0.5, pause_s=0.1))
+    assert answers.codes == {REFUSED: 5}
+
+
+def test_more_are_due_than_may_be_connected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "MOST_CONNECTIONS", 3)
+    flying = [0, 0]
+
+    async def slow(_: int) -> bytes:
+        flying[0] += 1
+        flying[1] = max(flying)
+        await asyncio.sleep(0.02)
+        flying[0] -= 1
+        return named("rooster")
+
+    answers = loaded(slow, lambda port: open_loop(port, [ROOSTER], 300, 0.4))
+    assert flying[1] == 3
+    assert answers.codes == {OK: arrivals(300, 0.4, 0).size}
+    assert answers.client_lag_ms.max() > 100  # whoever waits for a connection waits for the service
+
+
+def test_a_connection_that_has_been_idle_for_too_long_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "IDLE_S", 0.01)
+    answers = loaded(rooster, lambda port: open_loop(port, [ROOSTER], 10, 1.0, seed=1))
+    assert answers.codes == {OK: len(answers)}

@@ -77,7 +77,7 @@ def test_the_page_says_what_was_found(tmp_path: Path, capsys: pytest.CaptureFixt
     finish(found(one_round(80), one_round(90)), {"bundle": "a"}, tmp_path)
     assert {file.name for file in tmp_path.iterdir()} == FILES
     page = (tmp_path / "load.md").read_text(encoding="utf-8")
-    assert "The knee is at 85.0 requests per second (80.0 to 90.0 in 2 rounds), 0.85 of the 100.0" in page
+    assert "The knee is at 85.0 requests per second (80.0 to 90.0 over the rounds), 0.85 of the 100.0" in page
     assert "At 4.0 times what it can do, 1.00 of the capacity is answered and 1.00 in time" in page
     assert "| 400 | 4.00 |" in page
     assert str(tmp_path) in capsys.readouterr().out.splitlines()[-1].replace("\n", "")
@@ -97,13 +97,13 @@ def test_what_is_not_known_is_a_dash(tmp_path: Path) -> None:
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="the client wants a core of its own")
 def test_a_service_is_loaded_and_all_of_it_is_kept(subject: Subject, tmp_path: Path) -> None:
     first, second = sorted(os.sched_getaffinity(0))[:2]
-    apart = replace(subject, server_cpus=str(second), client_cpus=str(first), flags="--max-queue 8")
+    apart = replace(subject, server_cpus=str(second), client_cpus=str(first), clip_rate=32_000)
     with place_of(None, apart) as place:
-        result = measure(place, Plan(seconds=0.2, rounds=1, shares=(0.4, 3.0)), lambda _: None)
+        result = measure(place, Plan(seconds=0.4, rounds=1, shares=(0.4, 3.0)), lambda _: None)
     finish(result, apart.facts, tmp_path)
     series = series_in(json.loads((tmp_path / "load.json").read_text(encoding="utf-8")))
     assert 0 < series["offline/share of the engine"].median < 1.5
-    assert 0 < series["server/knee"].median < 3 * series["offline/throughput"].median
+    assert 0 < series["server/knee"].median <= 3 * series["offline/throughput"].median
     assert series["offline/server CPU"].median > 0
     assert "esc10-resnet" in result.serves
     overload = result.rounds[0].urgent[0]
@@ -115,8 +115,8 @@ def test_a_service_is_loaded_and_all_of_it_is_kept(subject: Subject, tmp_path: P
 def test_a_service_that_runs_is_loaded_by_its_address(subject: Subject, tmp_path: Path) -> None:
     with Served(subject.serve_flags) as served:
         served.wait_until_ready()
-        with place_of(f"http://127.0.0.1:{served.port}", subject) as place:
-            result = measure(place, Plan(seconds=0.2, rounds=1, rates=(20.0,)), lambda _: None)
+        with place_of(f"http://127.0.0.1:{served.port}", replace(subject, clip_rate=32_000)) as place:
+            result = measure(place, Plan(seconds=0.3, rounds=1, rates=(20.0,)), lambda _: None)
     finish(result, subject.facts, tmp_path)
     assert "esc10-resnet" in result.serves
     assert math.isnan(result.rounds[0].ladder[0].server_cpu_ms)
