@@ -76,6 +76,7 @@ class Gauge:
         before, self._raw = self._raw, self._engine.measure(self._raw_s)
         return answers, {
             "raw": before.mean_with(self._raw),
+            "raw_drift": before.drift_to(self._raw),
             "server_cpu_ms": 1000 * cpu / max(1, answers.count(OK)),
             "foreign_cores": max(0.0, foreign) / elapsed,
         }
