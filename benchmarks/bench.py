@@ -67,7 +67,8 @@ class Gauge:
         answers, cost = self._meter.charged(made)
         self.served.wait_until_calm()
         before, self._raw = self._raw, self._engine.measure(self._raw_s)
-        return answers, {"raw": before.mean_with(self._raw), **asdict(cost)}
+        drift = before.drift_to(self._raw)
+        return answers, {"raw": before.mean_with(self._raw), "raw_drift": drift, **asdict(cost)}
 
 
 class Bench(Gauge):

@@ -33,6 +33,8 @@ class Level:
     """That others used of the service's cores meanwhile: what makes figures worse than they are."""
     refusals: "Refusals | None" = None
     memory: "MemoryUnderLoad | None" = None
+    raw_drift: float = 0.0
+    """By which share the bare engine was faster in one of its two looks than in the other: a machine in unrest."""
 
     @property
     def errors(self) -> int:

@@ -71,15 +71,21 @@ async def closed_loop(
     *,
     host: str = HOST,
 ) -> Answers:
-    """So many connections, for so long; each waits for its last answer, and pauses after one that was not good."""
+    """So many connections, for so long; each waits for its last answer.
+
+    After one that was not good it pauses, for a time between half and three halves of what is said: clients that were
+    refused together do not come back together.
+    """
     client = Client(port, requests, host)
+    random = np.random.default_rng(0)
 
     async def keep_asking(line: Line, turn: int) -> None:
         while (now := client.now()) < seconds:
             code = await line.ask(turn, now)
             turn += connections
             if code != OK:
-                await asyncio.sleep(max(pause_s, REOPEN_S) if code in _CUT_OFF else pause_s)
+                least = REOPEN_S if code in _CUT_OFF else 0.0
+                await asyncio.sleep(max(least, pause_s * random.uniform(0.5, 1.5)))
 
     await asyncio.gather(*(keep_asking(client.line(), first) for first in range(connections)))
     return await client.finish()

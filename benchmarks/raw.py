@@ -29,6 +29,11 @@ class RawFigures:
         mine, theirs = asdict(self), asdict(other)
         return RawFigures(**{field.name: (mine[field.name] + theirs[field.name]) / 2 for field in fields(self)})
 
+    def drift_to(self, other: "RawFigures") -> float:
+        """By which share the faster of two looks is ahead of the other."""
+        rates = self.clips_per_s, other.clips_per_s
+        return max(rates) / min(rates) - 1
+
 
 @dataclass(frozen=True)
 class RawOrder:

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from abc import ABC, abstractmethod
@@ -155,6 +156,11 @@ def last_words(text: str) -> str:
     """The last line that says something, out of the frame that it may be drawn in."""
     lines = (line.strip(" │").removeprefix("error: ") for line in reversed(text.splitlines()))
     return next((line for line in lines if any(map(str.isalpha, line))), "it said nothing")
+
+
+def end_tidily() -> None:
+    """Told to end by SIGTERM, this process ends what it has started, as it does for any other reason."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def free_port() -> int:

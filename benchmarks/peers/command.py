@@ -16,6 +16,7 @@ from benchmarks.peers.figures import all_of, glances_at, series_of
 from benchmarks.peers.shared import MAX_BATCH, SharedModel, shared_model
 from benchmarks.peers.verdicts import judged
 from benchmarks.report import Report, as_table, say, show, show_table
+from benchmarks.server import end_tidily
 from benchmarks.targets import Line
 from contract.errors import EarshotError
 
@@ -61,6 +62,7 @@ def arranged(models: str, only: str | None, plan: Plan, server_cpus: str, client
 
 def run_peers(match: Match, out: Path | None, *, strict: bool) -> None:
     """Measure, show, keep, and fail by a missed target if that is wanted."""
+    end_tidily()
     contest = hold(match.contestants, match.models, match.plan, say)
     if not contest.bouts:
         raise EarshotError("none of the servers could be measured, for the reasons above")

@@ -80,7 +80,7 @@ def glances_at(contest: Contest) -> Iterator[tuple[str, Table]]:
 
 def all_of(contest: Contest) -> Iterator[tuple[str, Table]]:
     """Every load on every server, a table for each model, and all about manners, by the names of series."""
-    head = ("server", "connections", *(figure.heading for figure in LOADED), "others' cores")
+    head = ("server", "connections", *(figure.heading for figure in LOADED), "others' cores", "engine ±")
     for model in contest.models:
         rows = [row for of, server, bouts in _each(contest) if of == model for row in _loaded_rows(server, bouts)]
         yield f"Every load: {model}", Table(head, rows)
@@ -96,8 +96,8 @@ def _glance(bouts: Sequence[Bout]) -> Iterator[Cell]:
 
 def _loaded_rows(server: str, bouts: Sequence[Bout]) -> Iterator[tuple[Cell, ...]]:
     for levels in zip(*(bout.levels for bout in bouts), strict=True):
-        foreign = median(level.foreign_cores for level in levels)
-        yield server, levels[0].connections, *(figure.median(levels) for figure in LOADED), foreign
+        unrest = median(level.foreign_cores for level in levels), median(level.raw_drift for level in levels)
+        yield server, levels[0].connections, *(figure.median(levels) for figure in LOADED), *unrest
 
 
 def _with_manners(contest: Contest) -> Iterator[tuple[str, list[Manners]]]:

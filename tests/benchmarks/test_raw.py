@@ -44,3 +44,6 @@ def test_pace_is_that_of_all_threads_together() -> None:
 def test_a_look_before_and_a_look_after_are_one_figure() -> None:
     mean = RawFigures(100, 10, 9, 1).mean_with(RawFigures(50, 20, 11, 3))
     assert mean == RawFigures(75, 15, 10, 2)
+    assert (
+        RawFigures(100, 10, 9, 1).drift_to(mean) == mean.drift_to(RawFigures(100, 10, 9, 1)) == pytest.approx(1 / 3)
+    )

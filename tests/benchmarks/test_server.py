@@ -1,7 +1,9 @@
 """Any server as a process: with all that it starts, wherever that lives, and nothing of it left at the end."""
 
+import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,7 @@ from benchmarks import server
 from benchmarks.server import Server, free_port
 from contract.errors import EarshotError
 
+ROOT = Path(__file__).parents[2]
 SERVING = """
     import http.server, subprocess, sys
     child = subprocess.Popen(["sleep", "60"], start_new_session=True)
@@ -35,6 +38,27 @@ def test_what_a_server_started_in_another_session_is_counted_and_goes_with_it() 
         assert running.wait(5) == -15
         assert len(running.processes()) == 1  # the child, whose parent is gone
     assert running.processes() == []
+
+
+def test_a_measurement_that_is_told_to_end_takes_its_servers_along() -> None:
+    code = """
+        import time
+        from benchmarks.server import end_tidily
+        from tests.benchmarks.test_server import SERVING, Simple
+        end_tidily()
+        with Simple(SERVING) as running:
+            running.wait_until_ready()
+            print(*running.processes(), flush=True)
+            time.sleep(60)
+    """
+    words = [sys.executable, "-c", textwrap.dedent(code)]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as measurement:
+        assert measurement.stdout
+        pids = measurement.stdout.readline().split()
+        assert len(pids) == 2
+        measurement.terminate()
+        assert measurement.wait(10) == 128 + 15
+    assert not [pid for pid in pids if Path(f"/proc/{pid}/cwd").exists()]
 
 
 def test_a_server_that_ends_says_why() -> None:

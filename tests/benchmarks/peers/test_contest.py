@@ -5,22 +5,24 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import pytest
 
 from benchmarks import server
-from benchmarks.bench import requests_for
+from benchmarks.bench import Gauge, requests_for
 from benchmarks.clips import COUNT, RATE
 from benchmarks.peers import contest, manners
 from benchmarks.peers.catalogue import PEERS, Peer
 from benchmarks.peers.command import Match, run_peers
-from benchmarks.peers.contest import FULL, LONE, Plan
+from benchmarks.peers.contest import FULL, LONE, Plan, _level
 from benchmarks.peers.contestants import Contestant, ours, theirs
 from benchmarks.peers.manners import COMPANIES, GOOD, Tempo, bad_request, manners_of
 from benchmarks.peers.shared import SharedModel, shared_model
 from benchmarks.series import series_in
 from benchmarks.subject import Subject
 from contract.errors import EarshotError
+from tests.benchmarks.peers.made_up import level
 from tests.service.graphs import save_graph
 
 TEMPO = Tempo(watch_s=0.1, hang_up_s=0.05, crowd_s=0.4, signal_s=0.02)
@@ -77,6 +79,16 @@ def test_a_contest_is_held_shown_and_kept(
     pictures = sorted(path.name for path in tmp_path.glob("*.png"))
     assert pictures == ["peers-cpu.png", "peers-lone.png", "peers-throughput.png"]
     assert all(f"]({picture})" in page for picture in pictures)
+
+
+@pytest.mark.parametrize(
+    ("drifts", "kept"), [((0.05, 0.0), 0.05), ((0.3, 0.02), 0.02), ((0.3, 0.4), 0.3), ((0.4, 0.3), 0.3)]
+)
+def test_a_load_is_tried_again_where_the_bare_engine_was_in_unrest(drifts: tuple[float, ...], kept: float) -> None:
+    levels = iter([replace(level(FULL, 50.0, 600.0), raw_drift=drift) for drift in drifts])
+    gauge = create_autospec(Gauge, instance=True)
+    gauge.closed.side_effect = lambda *_: next(levels)
+    assert _level(gauge, FULL, 1.0, lambda _: None).raw_drift == kept
 
 
 def test_manners_of_earshot_are_good(model: SharedModel) -> None:
