@@ -1,8 +1,9 @@
 """The smallest service behind our HTTP connections: uvicorn as the real one has it, and an app that reads bodies."""
 
 import asyncio
+import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Thread
 
@@ -13,6 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from service.live_protocol import LiveProtocol
 from service.protocol import Protocol, protocol_with
+from service.reception import LARGEST, way_to_be_told, way_to_read_whole
 from tests.service.wire import PATIENCE_S, wait_for
 
 LONG_S = 3 * PATIENCE_S
@@ -23,8 +25,29 @@ LARGE = bytes(36 * 2**20)
 """More than the buffers of both sides of a connection take, and less than the largest body."""
 
 
+def digest(body: bytes | memoryview) -> str:
+    """Of a body."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def _within(room: int) -> Callable[[int], None]:
+    came = 0
+
+    def take(size: int) -> None:
+        nonlocal came
+        came += size
+        if came > room:
+            raise MemoryError
+
+    return take
+
+
 class Tiny:
-    """/early answers before it has the body, /long at length, /held when it is let to; else the body's size."""
+    """/early answers before it has the body, /long at length, /held when it is let to; else the body's size.
+
+    /whole reads the body whole and answers its digest, /cramped has room for a thousand bytes of it, /hasty waits for
+    it a moment only, /told waits to be told that its client has left.
+    """
 
     def __init__(self) -> None:
         self.refusals: list[tuple[str, int]] = []
@@ -79,10 +102,39 @@ class Tiny:
                 return PlainTextResponse("too late", 408, {"Connection": "close"})
             case "/long":
                 return Response(LARGE)
+        if given.url.path in {"/whole", "/cramped", "/hasty"}:
+            return await self._whole(given)
+        if given.url.path == "/told":
+            return await self._told(given)
         size = len(await given.body())
         if given.url.path == "/held":
             await self._hold(receive)
         return PlainTextResponse(f"{given.url.path} {size}")
+
+    async def _whole(self, given: Request) -> Response:
+        read = way_to_read_whole(given.scope)
+        if read is None:
+            return PlainTextResponse(f"in pieces {digest(await given.body())}")
+        room = 1000 if given.url.path == "/cramped" else LARGEST
+        try:
+            async with asyncio.timeout(0.05 if given.url.path == "/hasty" else LONG_S):
+                return PlainTextResponse(f"whole {digest(await read(_within(room)))}")
+        except MemoryError:
+            return PlainTextResponse("no room", 429)
+        except TimeoutError:
+            return PlainTextResponse("too late", 408)
+        except ClientDisconnect:
+            self.departed += 1
+            raise
+
+    async def _told(self, given: Request) -> Response:
+        await given.body()
+        left, tell = asyncio.Event(), way_to_be_told(given.scope)
+        assert tell is not None
+        tell(left.set)
+        await left.wait()
+        self.departed += 1
+        raise ClientDisconnect
 
     async def _hold(self, receive: Receive) -> None:
         event = asyncio.Event()
