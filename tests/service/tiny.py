@@ -128,7 +128,8 @@ class Tiny:
             raise
 
     async def _told(self, given: Request) -> Response:
-        await given.body()
+        read = way_to_read_whole(given.scope)
+        await (given.body() if read is None else read(_within(LARGEST)))
         left, tell = asyncio.Event(), way_to_be_told(given.scope)
         assert tell is not None
         tell(left.set)
