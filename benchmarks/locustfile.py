@@ -24,10 +24,10 @@ from websockets import InvalidStatus
 
 from benchmarks.answers import LOST, OK, WRONG
 from benchmarks.load import code_of
-from benchmarks.locust_events import follow
-from benchmarks.locust_slo import CLASSIFY, DEBUG, REFUSED, STREAM
-from benchmarks.locust_sounds import HOP_S, Live, Pace, Sound
-from benchmarks.locust_stage import DEBUG_PATH, Stage
+from benchmarks.users.events import follow
+from benchmarks.users.slo import CLASSIFY, DEBUG, REFUSED, STREAM
+from benchmarks.users.sounds import HOP_S, Live, Pace, Sound
+from benchmarks.users.stage import DEBUG_PATH, Stage
 from benchmarks.wire import Answer
 from service.stream.client import StreamError, listen
 

@@ -43,8 +43,8 @@ def compare(
 
     Commits are checked out aside, and their services are started and loaded in turn by the client of this checkout.
     """
-    from benchmarks.compare import compared, finish
-    from benchmarks.duel import Plan
+    from benchmarks.comparison.compare import compared, finish
+    from benchmarks.comparison.duel import Plan
     from benchmarks.subject import Subject
 
     def plan() -> Plan:

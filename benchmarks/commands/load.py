@@ -55,10 +55,10 @@ def load(
     out: FolderOption = None,
 ) -> None:
     """Latency at given rates, the knee, goodput under overload, and the scenarios of MLPerf Inference."""
-    from benchmarks.client_check import check
-    from benchmarks.load_report import finish
-    from benchmarks.load_rounds import Plan, measure
-    from benchmarks.places import place_of
+    from benchmarks.rates.client_check import check
+    from benchmarks.rates.places import place_of
+    from benchmarks.rates.report import finish
+    from benchmarks.rates.rounds import Plan, measure
     from benchmarks.report import say
     from benchmarks.subject import Subject
 

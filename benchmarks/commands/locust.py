@@ -47,8 +47,8 @@ def locust(
     Exits with 1 where a promise is broken; without any, where a request fails. Users of a service that runs already:
     locust -f benchmarks/locustfile.py --host http://127.0.0.1:8000
     """
-    from benchmarks.locust_run import Order, run
     from benchmarks.subject import Subject
+    from benchmarks.users.run import Order, run
 
     subject = Subject(bundle, model, sample_rate, labels, flags, server_cpus=server_cpus, client_cpus=client_cpus)
     raise typer.Exit(run(subject, Order(users, seconds, shape, p99_ms, error_rate, locust_flags), out))

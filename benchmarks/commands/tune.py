@@ -71,12 +71,12 @@ def tune(
 
     subject = Subject(bundle, model, sample_rate, labels, flags, clips, clip_rate, all_cpus(), all_cpus())
     if show or forget:
-        from benchmarks.tune_profile import forget_profile, show_profile
+        from benchmarks.tuning.profile import forget_profile, show_profile
 
         (show_profile if show else forget_profile)(subject, say)
         return
     if goal == "latency" and p99_ms is not None:
         raise EarshotError("--p99-ms is a bound for --for throughput; --for latency has none")
-    from benchmarks.tune import Plan, run_tune
+    from benchmarks.tuning.search import Plan, run_tune
 
     run_tune(subject, Plan(goal, p99_ms, seconds, rounds), out, say)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.open_load import Step
+from benchmarks.rates.ladder import Step
 
 
 def step(rate: float, p99_ms: float = 20.0, *, urgent: bool = False, answers: int = 100) -> Step:

@@ -198,14 +198,6 @@ def test_arrivals_are_a_poisson_process_that_a_seed_repeats() -> None:
     assert (times[0] >= 0) & (times[-1] < 10)
 
 
-def test_a_closed_loop_may_pause_after_what_was_not_good() -> None:
-    async def busy(_: int) -> bytes:
-        return refused(429, REFUSED)
-
-    answers = loaded(busy, lambda port: closed_loop(port, [ROOSTER], 1, 0.5, pause_s=0.1))
-    assert answers.codes == {REFUSED: 5}
-
-
 def test_more_are_due_than_may_be_connected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load, "MOST_CONNECTIONS", 3)
     flying = [0, 0]

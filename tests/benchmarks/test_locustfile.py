@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.locust_run import LOCUSTFILE, ROOT, Order, run
 from benchmarks.subject import Subject
+from benchmarks.users.run import LOCUSTFILE, ROOT, Order, run
 from tests.benchmarks.stub import Answer, named, problem, stub
 
 pytestmark = pytest.mark.skipif(
@@ -86,6 +86,6 @@ def test_nobody_is_told_in_a_line() -> None:
 
 
 def test_whoever_starts_it_stays_as_it_is() -> None:
-    code = "import sys, benchmarks.locust_run; print([m for m in ('locust', 'gevent') if m in sys.modules])"
+    code = "import sys, benchmarks.users.run; print([m for m in ('locust', 'gevent') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,6 +1,6 @@
 """Candidates whose figures are known."""
 
-from benchmarks.tune_choice import Measured, Point
+from benchmarks.tuning.choice import Measured, Point
 from service.profiles import Tuning
 
 LOADS = (1, 4, 8)

@@ -43,7 +43,9 @@ def test_the_command_leaves_every_file_and_says_where(
     engines = ("--engine", "onnx-int8", "--engine", "torch", "--engine", "torch-cuda-graph")
     assert earshot("--bundle", "esc10-resnet", *pace, *engines, "--out", str(tmp_path)) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith(str(tmp_path))
-    assert {file.name for file in tmp_path.iterdir()} == {"latency.json", "latency.md", "latency.html", *PICTURES}
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "README.md", "latency.json", "latency.md", "latency.html", *PICTURES,
+    }  # fmt: skip
     content = json.loads((tmp_path / "latency.json").read_text(encoding="utf-8"))
     series = series_in(content)
     lone = series["ONNX Runtime INT8/batch 1/p50"]

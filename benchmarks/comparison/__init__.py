@@ -1,0 +1,1 @@
+"""`earshot bench compare`: two results or two commits, and whether they differ."""

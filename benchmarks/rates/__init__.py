@@ -1,0 +1,1 @@
+"""`earshot bench load`: latency at given rates, the knee, and the scenarios of MLPerf."""

@@ -1,0 +1,1 @@
+"""`earshot tune`: what suits a machine, found by loading the real service."""

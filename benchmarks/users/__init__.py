@@ -1,0 +1,1 @@
+"""Users of many kinds on a service, by Locust: what `benchmarks/locustfile.py` is made of."""
