@@ -160,6 +160,7 @@ class Protocol(ReceptionProtocol, UpgradingProtocol, PatientProtocol):
             cast("_Door", self._running.transport).flush()
         super().on_response_complete()
         if self._in_body and self.cycle.response_complete:
+            self._unset_keepalive_if_required()
             self._after(LINGER_S, self._close)
 
     def shutdown(self) -> None:
@@ -250,22 +251,23 @@ class _Door(asyncio.Transport):
     def __init__(self, protocol: Protocol) -> None:
         super().__init__()
         self._protocol = protocol
-        self._cycle = protocol.cycle
         self._is_begun = False
         self._head = b""
         self.is_closing = protocol.transport.is_closing  # type: ignore[method-assign]
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """The head of an answer goes out with what comes first of its body: one packet, one call of the system."""
-        if self._cycle.response_started and not self._is_begun:
+        running = self._protocol._running
+        if running is not None and running.response_started and not self._is_begun:
             self._is_begun, self._head = True, bytes(data)
+            self._protocol.loop.call_soon(self.flush)  # a body that takes its time is not waited for
             return
         head, self._head = self._head, b""
         self._protocol.transport.write(head + data if head else data)
 
     def flush(self) -> None:
         """An answer without a body is all head."""
-        if self._head:
+        if self._head and not self.is_closing():
             self.write(b"")
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ pieces, so that little of its body comes with it; the rest waits in the system u
 """
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, cast
@@ -21,11 +22,8 @@ READ_WHOLE, DEPARTING = "earshot.read_whole", "earshot.departing"
 LARGEST = 2**20
 """Bytes of a body that is read whole. What is larger comes in pieces: memory grows only with what has come."""
 
-_HALL = memoryview(bytearray(256 * 1024))
-"""What comes in pieces lands here first; for all connections, as each piece is taken out at once."""
-
-_DESK = _HALL[: 16 * 1024]
-"""The same for a head, of which few are longer."""
+HALL_BYTES, DESK_BYTES = 256 * 1024, 16 * 1024
+"""Read at once of what comes in pieces; and of a head, of which few are longer."""
 
 Take = Callable[[int], None]
 """Told how many bytes have come; raises where there is no room for them."""
@@ -47,10 +45,22 @@ def way_to_be_told(scope: Mapping[str, Any]) -> Departing | None:
     return cast("Departing | None", scope.get("extensions", {}).get(DEPARTING))
 
 
+class _Hall(threading.local):
+    """Where what comes in pieces lands first, for all connections of a loop, as each piece is taken out at once."""
+
+    def __init__(self) -> None:
+        self.all = memoryview(bytearray(HALL_BYTES))
+        self.desk = self.all[:DESK_BYTES]
+
+
+_hall = _Hall()
+
+
 class ReceptionProtocol(HttpToolsProtocol):
     """uvicorn's protocol, with a reception in front."""
 
     _in_body: bool
+    _running: RequestResponseCycle | None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """From here on, the loop writes where the reception says."""
@@ -64,11 +74,11 @@ class ReceptionProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self.pipeline:
             return
-        cycle, size = self.cycle, _declared(self.headers)
+        size = _declared(self.headers)
         extensions = cast("dict[str, Any]", self.scope).setdefault("extensions", {})
-        extensions[DEPARTING] = partial(self._departing, cycle)
+        extensions[DEPARTING] = self._departing  # of the request that runs: one named here would hold itself for ever
         if size is not None and 0 < size <= LARGEST:
-            extensions[READ_WHOLE] = partial(self._read_whole, cycle, size)
+            extensions[READ_WHOLE] = partial(self._read_whole, size)
             self.flow.pause_reading()
 
     @property
@@ -95,8 +105,8 @@ class ReceptionProtocol(HttpToolsProtocol):
         if self._departure is not None:
             self._departure()
 
-    def _departing(self, cycle: RequestResponseCycle, act: Callable[[], None]) -> Callable[[], object]:
-        if cycle.disconnected:
+    def _departing(self, act: Callable[[], None]) -> Callable[[], object]:
+        if self._running is None or self._running.disconnected:
             act()
         else:
             self._departure = act
@@ -106,8 +116,9 @@ class ReceptionProtocol(HttpToolsProtocol):
     def _stays(self) -> None:
         self._departure = None
 
-    async def _read_whole(self, cycle: RequestResponseCycle, size: int, take: Take) -> memoryview:
-        if cycle.disconnected or self.transport.is_closing():
+    async def _read_whole(self, size: int, take: Take) -> memoryview:
+        cycle = self._running
+        if cycle is None or cycle.disconnected or self.transport.is_closing():
             raise ClientDisconnect
         if cycle.waiting_for_100_continue:
             cycle.waiting_for_100_continue = False
@@ -138,17 +149,17 @@ class Reception(asyncio.BufferedProtocol):
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  (the loop's own idea of it)
         """Where the system is to write. What is sent behind a body is not read with it."""
         if self._body is not None:
-            return self._body.rest
-        return _HALL if self._connection.is_in_body else _DESK
+            return self._body.place
+        return _hall.all if self._connection.is_in_body else _hall.desk
 
     def buffer_updated(self, nbytes: int) -> None:
         """It has written."""
         body = self._body
         if body is None:
-            self._connection.data_received(bytes(_HALL[:nbytes]))
+            self._connection.data_received(bytes(_hall.all[:nbytes]))
             return
         is_wanted = body.add(nbytes)
-        if not body.rest:
+        if not body.left:
             self._body = None
             self._connection.body_is_over(body.cycle)
             body.finish()
@@ -171,19 +182,25 @@ class Reception(asyncio.BufferedProtocol):
 
 
 class _Body:
-    """A body that comes in."""
+    """A body that comes in. Once nobody waits for it any more, only what is left of it is counted."""
 
     def __init__(self, cycle: RequestResponseCycle, size: int, begun: bytearray, take: Take) -> None:
         self.cycle = cycle
+        self.left = size - len(begun)
         self.whole: asyncio.Future[memoryview] = asyncio.get_running_loop().create_future()
+        self.whole.add_done_callback(self._let_go)
         self._take = take
         self._all = memoryview(np.empty(size, np.uint8))  # type: ignore[arg-type]  # not zeroed: it is written once
         self._all[: len(begun)] = begun
-        self.rest = self._all[len(begun) :]
+
+    @property
+    def place(self) -> memoryview:
+        """Of what comes next."""
+        return _hall.all[: self.left] if self.whole.done() else self._all[-self.left :]
 
     def add(self, size: int) -> bool:
         """So much more has come; whether somebody waits for it."""
-        self.rest = self.rest[size:]
+        self.left -= size
         if self.whole.done():
             return False
         try:
@@ -201,6 +218,10 @@ class _Body:
         """It will not be."""
         if not self.whole.done():
             self.whole.set_exception(error)
+
+    def _let_go(self, _: "asyncio.Future[memoryview]") -> None:
+        """Of the memory; whoever was given it has it."""
+        self._all = memoryview(b"")
 
 
 def _declared(headers: list[tuple[bytes, bytes]]) -> int | None:

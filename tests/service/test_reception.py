@@ -1,12 +1,17 @@
 """A body that is read whole: every byte of it, however it comes, and nothing of what is sent behind it."""
 
+import gc
 import random
+import resource
 import time
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from service.reception import LARGEST
-from tests.service.tiny import Tiny, digest
+from tests.service.tiny import Tiny, digest, serving
 from tests.service.wire import Wire, post, request, wait_for, wire
 
 DESK = 16 * 1024
@@ -88,3 +93,54 @@ def test_an_answer_that_is_all_head_goes_out(line: Wire) -> None:
     line.send(request("/whatever", method="HEAD"), request("/after"))
     assert line.answer(has_body=False).status == 200
     assert line.answer().body == b"/after 0"
+
+
+def test_a_body_that_was_refused_takes_no_memory_while_it_still_comes(tiny: Tiny) -> None:
+    count, size = 64, LARGEST
+    with ExitStack() as stack:
+        lines = [stack.enter_context(wire(tiny.port)) for _ in range(count)]
+        before = resident()
+        for line in lines:
+            line.send(post(b"", "/cramped", content_length=size), bytes(500))
+        time.sleep(0.1)  # what is refused with its head is not read whole
+        for line in lines:
+            line.send(bytes(1000))
+        assert {line.answer().status for line in lines} == {429}
+        for line in lines:
+            line.send(bytes(size - 1501))
+        time.sleep(0.2)
+        assert resident() - before < count * size / 4
+
+
+def test_a_slow_body_that_was_refused_is_not_cut_off_by_the_patience_for_idle_connections() -> None:
+    with serving(keep_alive_s=0.1) as hurried, wire(hurried.port) as line:
+        line.send(post(b"", "/cramped", content_length=50_000), bytes(500))
+        time.sleep(0.05)
+        line.send(bytes(4500))
+        assert line.answer().status == 429
+        for _ in range(5):
+            time.sleep(0.06)
+            line.send(bytes(9000))
+        line.send(post(b"a", "/whole"))
+        assert line.answer().body.decode() == f"whole {digest(b'a')}"
+
+
+def test_a_request_that_was_answered_is_gone_at_once(line: Wire) -> None:
+    line.send(post(b"a", "/whole"))
+    line.answer()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            line.send(post(sound(50_000), "/whole"))
+            line.answer()
+        alive = sum(isinstance(one, RequestResponseCycle) for one in gc.get_objects())
+    finally:
+        gc.enable()
+    assert alive < 10
+
+
+def resident() -> int:
+    """Bytes of memory that this process, in which the service runs, takes."""
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * resource.getpagesize()

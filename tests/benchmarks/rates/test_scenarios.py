@@ -47,7 +47,7 @@ def test_a_lost_connection_is_an_error_and_not_the_end() -> None:
         return None if number % 10 == 9 else named("rooster")
 
     with place_with(every_tenth_is_hung_up_on) as place:
-        answers, _ = place.charged(lambda: multi_stream(place.address.port, place.requests(), 2, 0.5))
+        answers, _ = place.charged(lambda: multi_stream(place.address.port, place.requests(), 2, 1.0))
     assert answers.count(LOST) > 1
     assert answers.count(OK) > answers.count(LOST)
 
