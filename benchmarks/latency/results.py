@@ -150,6 +150,11 @@ class Latencies:
         audio = self.order.bundle.manifest.audio
         return audio.window_samples / audio.sample_rate
 
+    @property
+    def rounds(self) -> int:
+        """That there were, in the end."""
+        return max(len(timings.rounds) for one in self.found for timings in one.timings.values())
+
     def floor_ms(self, one: Found, part: Part, batch: int) -> float:
         """The least that this part could take."""
         return self.peaks[one.engine.gpu].floor_ms(one.works.get(part), batch)

@@ -39,7 +39,7 @@ def _subject(all_: Latencies) -> str:
 def _method(all_: Latencies) -> str:
     pace = all_.order.pace
     return (
-        f"Every engine is a process of its own. They take turns in {pace.rounds} rounds, each of which begins with "
+        f"Every engine is a process of its own. They take turns in {all_.rounds} rounds, each of which begins with "
         f"another engine: after a warm-up {pace.seconds:g} s of runs at each batch size, half as much for each part. "
         "p50 is the median of the rounds' medians, its interval a bootstrap over the rounds; clips per second follow "
         f"from it. All of it took {all_.took_s:.0f} s."
