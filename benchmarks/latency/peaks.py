@@ -24,7 +24,7 @@ _SIZES = (192, 256, 384, 512)
 _GPU_SIZES = (2048, 4096, 8192)
 _COPIED = 2**28
 """Bytes: more than caches hold, unless they are shared by many cores."""
-Run = Callable[[], object]
+Run = Callable[[], Any]
 Works = Iterator[tuple[str, float, Run]]
 """What it is a peak of, how much of it one run is, and the run."""
 

@@ -22,8 +22,8 @@ def test_products_and_copies_are_those_that_they_are_taken_for(threads: int, mon
     monkeypatch.setattr(peaks, "_SIZES", (64,))
     monkeypatch.setattr(peaks, "_COPIED", 2**20)
     by_numpy, by_onnx, in_bytes, copy = cpu_works(threads)
-    np.testing.assert_allclose(by_onnx[2]()[0], by_numpy[2](), rtol=1e-3, atol=1e-3)  # type: ignore[index]
-    product = in_bytes[2]()[0]  # type: ignore[index]
+    np.testing.assert_allclose(by_onnx[2]()[0], by_numpy[2](), rtol=1e-3, atol=1e-3)
+    product = in_bytes[2]()[0]
     assert product.dtype == np.int32
     assert product.std() > 0
     copy[2]()
