@@ -53,7 +53,8 @@ _TAILS = (
 _COST = (
     "Load: from files, which the disk's cache holds, to a session; libraries are imported before. Memory is what the "
     "process holds with its library alone, and by what it grows with the model, and with its largest batch in hand "
-    "and answered; of an engine on a GPU, what the GPU holds. Compiling begins with an empty cache, on all cores."
+    "and answered; where an engine is on a GPU, the GPU's memory grows. Compiling begins with an empty cache, on all "
+    "cores."
 )
 _ANSWERS = (
     "Accuracy is over sounds that the model has not heard: each fold is asked of a model trained without it. "
