@@ -15,7 +15,9 @@ def latency(
         list[str] | None, typer.Option(help="One of them by name. Repeatable.", show_default="all that run here")
     ] = None,
     batches: Annotated[str | None, typer.Option(help="Clips at once.", show_default="1,2,4,8,16,32,64")] = None,
-    rounds: Annotated[int | None, typer.Option(min=1, help="Engines take turns so often.", show_default="7")] = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="Engines take turns so often.", show_default="7, or fewer: 4 minutes")
+    ] = None,
     seconds: Annotated[
         float | None,
         typer.Option(min=0.001, help="Of each engine at each batch, in each round.", show_default="0.2"),

@@ -11,12 +11,15 @@ from benchmarks.child import Child
 from benchmarks.latency.contestant import Contestant, threads_wanted
 from benchmarks.latency.engines import Engine, absence
 from benchmarks.latency.floors import Peaks
-from benchmarks.latency.order import Order
+from benchmarks.latency.order import FEWEST_ROUNDS, Order
 from benchmarks.latency.results import Absent
 from benchmarks.latency.worker import WorkerOrder
 from contract.errors import EarshotError, UnavailableError
 
 Say = Callable[[str], None]
+
+PEAK_SHARE = 0.2
+"""Of the time of an engine, for each size of matrix."""
 
 _PEAKS = "benchmarks.latency.peaks"
 _T = TypeVar("_T")
@@ -30,6 +33,7 @@ class Contest:
         self.running: dict[Engine, Contestant] = {}
         self.absent: dict[Engine, Absent] = {}
         self._order, self._folder, self._stack, self._say = order, folder, stack, say
+        self._began = time.perf_counter()
 
     def start(self) -> None:
         """One after the other, so that each has the machine to itself while it loads."""
@@ -58,13 +62,18 @@ class Contest:
         pace = self._order.pace
         peaks = {gpu: self._peaks(gpu) for gpu in sorted({engine.gpu for engine in self.running})}
         measured: dict[bool, list[dict[str, float]]] = {gpu: [] for gpu in peaks}
+        last_s = 0.0
         for number in range(pace.rounds):
+            if number >= FEWEST_ROUNDS and time.perf_counter() - self._began + last_s > pace.within_s:
+                self._say(f"{number} rounds have to do: this machine has others to serve")
+                break
             began = time.perf_counter()
             for gpu, child in peaks.items():
-                measured[gpu].append(child.ask(pace.seconds))
+                measured[gpu].append(child.ask(PEAK_SHARE * pace.seconds))
             for batch in pace.batches:
                 self.each(methodcaller("time", batch, pace.seconds), first=number)
-            self._say(f"round {number + 1} of {pace.rounds}: {time.perf_counter() - began:.0f} s")
+            last_s = time.perf_counter() - began
+            self._say(f"round {number + 1} of {pace.rounds}: {last_s:.0f} s")
         self._require_some()
         return {gpu: Peaks.of(rounds) for gpu, rounds in measured.items()}
 

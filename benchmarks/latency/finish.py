@@ -42,7 +42,8 @@ def _details(all_: Latencies) -> dict[str, Any]:
     order = all_.order
     return {
         "bundle": {"name": order.bundle.manifest.name, "version": order.bundle.manifest.version},
-        "pace": asdict(order.pace), "threads": order.threads, "cpus": sorted(order.cpus), "took_s": all_.took_s,
+        "pace": asdict(order.pace), "rounds": all_.rounds, "took_s": all_.took_s,
+        "threads": order.threads, "cpus": sorted(order.cpus),
         "peaks": {"gpu" if gpu else "cpu": peaks.per_s for gpu, peaks in all_.peaks.items()},
         "engines": [_engine(all_, one) for one in all_.found],
         "absent": [{"engine": one.engine.name, "reason": one.reason, "failed": one.failed} for one in all_.absent],

@@ -86,6 +86,8 @@ def prepare_library(engine: Engine) -> None:
         import_module("service.engines.onnx")
     else:
         import_module("export.parts")
+    if engine.is_compiled:
+        import_module("torch._dynamo")
 
 
 def make(engine: Engine, folder: Path, halves: Path, threads: int, largest: int) -> Made:

@@ -1,5 +1,6 @@
 """What is to be measured, as the command line says it, with what it leaves open filled in."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,9 +26,12 @@ class Pace:
     batches: tuple[int, ...]
     compiles: bool
     """Whether engines that compile are worth the wait where nobody has named them."""
+    within_s: float = math.inf
+    """No round is begun that would end later than this, once there are the `FEWEST_ROUNDS`."""
 
 
-USUAL = Pace(7, 0.2, BATCHES, compiles=True)
+FEWEST_ROUNDS = 3
+USUAL = Pace(7, 0.2, BATCHES, compiles=True, within_s=210.0)
 QUICK = Pace(3, 0.05, (1, 8), compiles=False)
 
 
@@ -75,7 +79,8 @@ def order_of(
     """What is left open is as usual, or quick."""
     usual = QUICK if quick else USUAL
     sizes = usual.batches if batches is None else batches_in(batches)
-    pace = Pace(rounds or usual.rounds, seconds or usual.seconds, sizes, usual.compiles)
+    within_s = usual.within_s if rounds is None else math.inf
+    pace = Pace(rounds or usual.rounds, seconds or usual.seconds, sizes, usual.compiles, within_s)
     wanted, cores = chosen(engines), cores_for(threads, cpus)
     return Order(open_bundle(find_bundle(bundle)), wanted, bool(engines), pace, threads, cores, data, cache)
 

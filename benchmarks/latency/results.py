@@ -64,15 +64,15 @@ class Timings:
 
 @dataclass(frozen=True)
 class Cost:
-    """What an engine takes before its first answer: milliseconds, and megabytes of the device that it runs on."""
+    """What an engine takes before its first answer: milliseconds, and megabytes."""
 
     load_ms: float
     library_mb: float
-    """Held when the library is loaded and nothing else."""
+    """That the process holds when the library is loaded and nothing else."""
     loaded_mb: float
-    """More, with the model."""
+    """More, with the model; of a GPU's memory, where the engine runs on one."""
     batch_mb: float
-    """More, with the largest batch in hand and answered."""
+    """More of it, with the largest batch in hand and answered."""
     largest: int
     compile_s: dict[int, float] = field(default_factory=dict)
     """By batch size, of an engine that compiles."""
@@ -149,6 +149,11 @@ class Latencies:
         """Seconds of sound in a clip."""
         audio = self.order.bundle.manifest.audio
         return audio.window_samples / audio.sample_rate
+
+    @property
+    def rounds(self) -> int:
+        """That there were, in the end."""
+        return max(len(timings.rounds) for one in self.found for timings in one.timings.values())
 
     def floor_ms(self, one: Found, part: Part, batch: int) -> float:
         """The least that this part could take."""

@@ -17,7 +17,7 @@ def tables(all_: Latencies) -> Iterator[tuple[str, Table]]:
         yield "p50 by batch, ms", _by_batch(all_, lambda timings, _: timings.p50)
         yield "clips per second by batch", _by_batch(all_, lambda timings, batch: 1000 * batch / timings.p50)
         yield "p50 by batch ÷ floor", _over_floor(all_)
-    yield "to begin with, and right answers", _costs(all_)
+    yield "to begin with, and answers in %", _costs(all_)
 
 
 def sentences(all_: Latencies) -> Iterator[str]:
@@ -67,5 +67,5 @@ def _costs(all_: Latencies) -> Table:
         shares = [percent(one.accuracy.share if one.accuracy else None), percent(one.agreement)]
         compiled = sum(cost.compile_s.values()) or None
         rows.append([one.engine.name, cost.load_ms, compiled, cost.loaded_mb, cost.batch_mb, *shares])
-    head = ("engine", "load ms", "compile s", "model MB", "batch MB", "right %", "agree %")
+    head = ("engine", "load ms", "compile s", "model MB", "batch MB", "right", "agree")
     return Table(head, rows)

@@ -39,7 +39,7 @@ def _subject(all_: Latencies) -> str:
 def _method(all_: Latencies) -> str:
     pace = all_.order.pace
     return (
-        f"Every engine is a process of its own. They take turns in {pace.rounds} rounds, each of which begins with "
+        f"Every engine is a process of its own. They take turns in {all_.rounds} rounds, each of which begins with "
         f"another engine: after a warm-up {pace.seconds:g} s of runs at each batch size, half as much for each part. "
         "p50 is the median of the rounds' medians, its interval a bootstrap over the rounds; clips per second follow "
         f"from it. All of it took {all_.took_s:.0f} s."
@@ -53,7 +53,8 @@ _TAILS = (
 _COST = (
     "Load: from files, which the disk's cache holds, to a session; libraries are imported before. Memory is what the "
     "process holds with its library alone, and by what it grows with the model, and with its largest batch in hand "
-    "and answered; of an engine on a GPU, what the GPU holds. Compiling begins with an empty cache, on all cores."
+    "and answered; where an engine is on a GPU, the GPU's memory grows. Compiling begins with an empty cache, on all "
+    "cores."
 )
 _ANSWERS = (
     "Accuracy is over sounds that the model has not heard: each fold is asked of a model trained without it. "

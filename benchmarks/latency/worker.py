@@ -62,13 +62,14 @@ class Worker:
     def load(self) -> dict[str, Any]:
         """From files to something that can be asked; what that costs in time and in memory of its device."""
         prepare_library(self._engine)
-        bytes_of = gpu_bytes if self._engine.gpu else _own_bytes
+        bytes_of = gpu_bytes if self._engine.gpu else own_bytes
+        library_mb = own_bytes() / _MB
         before = bytes_of()
         self._made, load_ms = _timed(lambda: self._make(Path(self._order.folder)))
         loaded = bytes_of()
         first_ms = self.prepare(WHOLE, self._order.largest)
         return {
-            "load_ms": load_ms, "library_mb": before / _MB, "loaded_mb": (loaded - before) / _MB,
+            "load_ms": load_ms, "library_mb": library_mb, "loaded_mb": (loaded - before) / _MB,
             "batch_mb": (bytes_of() - loaded) / _MB, "first_ms": first_ms, "parts": self._made.parts,
         }  # fmt: skip
 
@@ -129,13 +130,11 @@ class Worker:
 def ask(session: Session, waves: NDArray[Any]) -> NDArray[np.float32]:
     """The logits of all these sounds, in batches of the session's size."""
     rows = np.asarray(session.waves)
-    kept = rows.copy()
     parts = []
     for start in range(0, len(waves), len(rows)):
         some = waves[start : start + len(rows)]
         rows[: len(some)] = some
         parts.append(np.asarray(session.run()[0])[: len(some)].copy())
-    rows[:] = kept
     return np.concatenate(parts)
 
 
@@ -187,7 +186,8 @@ def _timed(make: Callable[[], Any]) -> tuple[Any, float]:
     return made, 1000 * (time.perf_counter() - start)
 
 
-def _own_bytes() -> int:
+def own_bytes() -> int:
+    """That this process holds."""
     return rss_bytes([os.getpid()])
 
 

@@ -69,7 +69,7 @@ class Step:
     @property
     def holds(self) -> bool:
         """Whether the service is fast enough at this rate."""
-        return self.counted - self.punctual <= -(-self.counted // ONE_LATE_IN)
+        return self.counted - self.punctual <= max(1, self.counted // ONE_LATE_IN)
 
     @property
     def refused(self) -> float:

@@ -28,7 +28,7 @@ def decode(body: bytes) -> np.ndarray:
     """Mono, padded or cut."""
     waveform, _ = soundfile.read(io.BytesIO(body), dtype="float32", always_2d=True)
     mono = waveform.mean(axis=1) if waveform.shape[1] > 1 else waveform[:, 0]
-    return np.pad(mono[:SAMPLES], (0, max(0, SAMPLES - len(mono))))
+    return mono[:SAMPLES] if len(mono) >= SAMPLES else np.pad(mono, (0, SAMPLES - len(mono)))
 
 
 class Engine:

@@ -42,7 +42,7 @@ class Classifier(litserve.LitAPI):
 
 if __name__ == "__main__":
     api = Classifier(max_batch_size=MAX_BATCH, batch_timeout=MAX_WAIT_S)
-    server = litserve.LitServer(api, accelerator="cpu", timeout=120, track_requests=False)
+    server = litserve.LitServer(api, accelerator="cpu", timeout=120, track_requests=False, fast_queue=True)
     server.run(
         host="127.0.0.1", port=int(sys.argv[1]), generate_client_file=False, log_level="warning", access_log=False
     )

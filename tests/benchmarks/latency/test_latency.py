@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,14 @@ def test_an_engine_that_dies_while_it_is_timed_stops_nobody(monkeypatch: pytest.
     assert set(int8.timings) == {Place(part, batch) for part in (WHOLE, FRONT_END, NETWORK) for batch in (1, 2)}
     assert all(len(timings.rounds) == 2 for timings in int8.timings.values())
     assert said[-1].startswith("round 2 of 2")
+
+
+def test_rounds_end_when_the_time_is_up_but_not_before_there_are_three() -> None:
+    usual = order("onnx-int8")
+    said: list[str] = []
+    all_ = measure(replace(usual, pace=replace(usual.pace, rounds=9, within_s=0.0)), said.append)
+    assert all_.rounds == 3
+    assert said[-1] == "3 rounds have to do: this machine has others to serve"
 
 
 def test_nothing_is_measured_where_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:

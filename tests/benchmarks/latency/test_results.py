@@ -112,7 +112,7 @@ def test_the_terminal_is_told_the_same_in_less() -> None:
         pytest.approx(1000 / 6),
         pytest.approx(1000 / 6),
     ]
-    assert list(shown["to begin with, and right answers"].rows[1])[2] == pytest.approx(29.5)
+    assert list(shown["to begin with, and answers in %"].rows[1])[2] == pytest.approx(29.5)
     assert "tensorrt: not here: no NVIDIA GPU is seen here" in terminal.sentences(all_)
 
 
