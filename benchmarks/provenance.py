@@ -3,6 +3,7 @@
 import os
 import platform
 import shlex
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ _PACKAGES = (
     "uvloop",
     "httptools",
 )
+_DRIVER_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,17 @@ def _command() -> str:
 
 def _machine() -> str:
     gib = int(Path("/proc/meminfo").read_text(encoding="utf-8").split()[1]) / 2**20
-    return f"{processor()}, {os.cpu_count()} cores, {gib:.1f} GiB"
+    return ", ".join([processor(), f"{os.cpu_count()} cores", f"{gib:.1f} GiB", *_gpus()])
+
+
+def _gpus() -> list[str]:
+    """As their driver calls them; none where there is no driver."""
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_DRIVER_SECONDS)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return answer.stdout.strip().splitlines()
 
 
 def _installed(name: str) -> str | None:
