@@ -13,6 +13,7 @@ from benchmarks.peers.contest import CALM, Contest, Plan, hold
 from benchmarks.peers.contestants import Contestant, asked_for, gathered
 from benchmarks.peers.drawing import draw
 from benchmarks.peers.figures import all_of, glances_at, series_of
+from benchmarks.peers.manners import LEAVING
 from benchmarks.peers.shared import MAX_BATCH, SharedModel, shared_model
 from benchmarks.peers.verdicts import judged
 from benchmarks.report import Report, as_table, say, show, show_table
@@ -21,6 +22,11 @@ from benchmarks.targets import Line
 from contract.errors import EarshotError
 
 PERCENTILES = "Latencies are those of right answers, or of refusals where that is said: read them beside the errors."
+_MANNERS = (
+    "Manners are tried with the slowest model. Clips for the departed are those that a server still computes when "
+    f"{LEAVING} clients have hung up, until the next one is answered: the batch that the engine has begun cannot be "
+    "taken back, the rest could be dropped. A dash stands where that cannot be told, because the model is too fast."
+)
 
 
 @dataclass(frozen=True)
@@ -34,10 +40,10 @@ class Match:
     """Who cannot take part, and why."""
 
     @property
-    def method(self) -> str:
+    def method(self) -> list[str]:
         """In words."""
         subject, plan = self.models[0].subject, self.plan
-        return (
+        loads = (
             f"Servers on core {subject.server_cpus}, the client on core {subject.client_cpus}; medians of "
             f"{plan.rounds} rounds of {plan.seconds:g} s for each load, all servers in turn, each round in another "
             f"order. No server puts more than {MAX_BATCH} clips into a batch. Bodies are WAV files of 5 s; every "
@@ -45,6 +51,7 @@ class Match:
             f"load, by one clip or {MAX_BATCH} at a time, whichever is faster; where it changed by more than "
             f"{100 * CALM:g} %, the load is repeated once, and the calmer one counts."
         )
+        return [loads, PERCENTILES, _MANNERS] if plan.tempo else [loads, PERCENTILES]
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -88,7 +95,7 @@ def run_peers(match: Match, out: Path | None, *, strict: bool) -> None:
 def _sections(
     match: Match, contest: Contest, lines: Sequence[Line], pictures: Sequence[Picture]
 ) -> Iterator[Section]:
-    yield Section("At a glance", [match.method, PERCENTILES], pictures=pictures)
+    yield Section("At a glance", match.method, pictures=pictures)
     for heading, table in glances_at(contest):
         yield Section(heading, table=table)
     if lines:

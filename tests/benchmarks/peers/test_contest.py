@@ -82,6 +82,7 @@ def test_a_contest_is_held_shown_and_kept(
     assert company["good"] == COMPANIES * GOOD == sum(company["codes"].values())
     page = (tmp_path / "peers.md").read_text(encoding="utf-8")
     assert "## At a glance" in page
+    assert "Manners are tried with the slowest model" in page
     assert "No server puts more than 8 clips into a batch" in page
     assert f"{PERCENTILES}\n\n| server | connections" in page
     assert "## Targets" not in page  # nothing is promised of peers
