@@ -51,7 +51,7 @@ bench: setup  ## every engine, then the service under load: figures, pages and p
 	$(RUN)/earshot bench latency $(if $(EARSHOT_DATA),--data $(EARSHOT_DATA))
 	$(RUN)/earshot bench load --clip-rate 32000
 
-bench-peers: setup  ## the same model behind seven other servers, each in an environment of its own: an hour
+bench-peers: setup  ## the same model behind seven other servers, each in an environment of its own: an hour, half with FLAGS='--seconds 3 --rounds 2'
 	$(RUN)/earshot bench peers $(FLAGS)
 
 bench-gate: setup  ## fail where the service is slower than before: make bench-gate BASE=origin/main; four minutes

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from statistics import median
+from typing import TypeVar
 
 from benchmarks.levels import Level, MemoryUnderLoad, Refusals, Round, Start
 from benchmarks.targets import Line
@@ -24,6 +25,8 @@ GROWTH = 0.05
 START_S = 2.0
 MEMORY_MB = 300.0
 
+T = TypeVar("T")
+
 
 def judged(starts: Sequence[Start], rounds: Sequence[Round]) -> list[Line]:
     """Medians over the rounds; errors are added up."""
@@ -38,7 +41,7 @@ def judged(starts: Sequence[Start], rounds: Sequence[Round]) -> list[Line]:
 
 
 def _lone(levels: Sequence[Level]) -> list[Line]:
-    of = partial(_median, levels)
+    of = partial(median_of, levels)
     engine, decode = of(lambda level: level.raw.engine_ms), of(lambda level: level.raw.decode_ms)
     p50 = of(lambda level: level.p50_ms)
     beside = f"p50 {p50:.2f}, engine {engine:.2f}, decoding {decode:.2f}"
@@ -51,7 +54,7 @@ def _lone(levels: Sequence[Level]) -> list[Line]:
 
 
 def _full(levels: Sequence[Level], share: float) -> list[Line]:
-    of, name = partial(_median, levels), levels[0].name
+    of, name = partial(median_of, levels), levels[0].name
     rate, raw = of(lambda level: level.good_per_s), of(lambda level: level.raw.clips_per_s)
     p50, p99 = of(lambda level: level.p50_ms), of(lambda level: level.p99_ms)
     beside = f"{rate:.1f}/s of {raw:.1f}/s; {_foreign(levels)}"
@@ -66,7 +69,7 @@ def _full(levels: Sequence[Level], share: float) -> list[Line]:
 
 
 def _cost(levels: Sequence[Level]) -> list[Line]:
-    of = partial(_median, levels)
+    of = partial(median_of, levels)
     total, engine = of(lambda level: level.server_cpu_ms), of(lambda level: level.raw.engine_cpu_ms)
     beside = f"all {total:.2f}, engine {engine:.2f}, decoding {of(lambda level: level.raw.decode_ms):.2f}"
     what = f"{levels[0].name}: CPU beyond engine and decoding"
@@ -75,7 +78,7 @@ def _cost(levels: Sequence[Level]) -> list[Line]:
 
 def _overload(rounds: Sequence[Round]) -> list[Line]:
     levels = [one.overload for one in rounds]
-    name, of = levels[0].name, partial(_median, levels)
+    name, of = levels[0].name, partial(median_of, levels)
     shares = [one.overload.good_per_s / max(level.good_per_s for level in one.saturated) for one in rounds]
     offered = of(lambda level: level.offered_per_s or 0.0)
     beside = f"{of(lambda level: level.good_per_s):.1f}/s of {offered:.0f}/s asked for; {_foreign(levels)}"
@@ -126,8 +129,9 @@ def _errors(levels: Sequence[Level]) -> Line:
 
 
 def _foreign(levels: Sequence[Level]) -> str:
-    return f"others used {100 * _median(levels, lambda level: level.foreign_cores):.0f} % of a core"
+    return f"others used {100 * median_of(levels, lambda level: level.foreign_cores):.0f} % of a core"
 
 
-def _median(levels: Sequence[Level], figure: Callable[[Level], float]) -> float:
-    return median(map(figure, levels))
+def median_of(found: Sequence[T], figure: Callable[[T], float]) -> float:
+    """Of one figure of all of them."""
+    return median(map(figure, found))

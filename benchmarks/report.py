@@ -1,7 +1,8 @@
 """What a measurement says: figures, targets and verdicts as a table for a person, and all of it as JSON."""
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from benchmarks.page import shown
 from benchmarks.provenance import Provenance
 from benchmarks.targets import Line, Verdict
 from contract.files import replacing
+
+Say = Callable[[str], None]
+"""To somebody who watches, while it goes on."""
 
 console = Console(highlight=False, markup=False)
 
@@ -80,9 +84,9 @@ def show(report: Report) -> None:
     for line in report.lines:
         table.add_row(line.what, f"{shown(line.value)} {line.unit}".rstrip(), line.target, line.verdict, line.note)
     console.print(table)
-    console.print(
-        f"{len(report.missed)} of {sum(line.verdict is not Verdict.NONE for line in report.lines)} targets missed"
-    )
+    verdicts = Counter(line.verdict for line in report.lines)
+    judged = f"{verdicts[Verdict.MISSED]} of {verdicts[Verdict.MISSED] + verdicts[Verdict.MET]} targets missed"
+    console.print(f"{judged}, {verdicts[Verdict.OPEN]} not judged" if verdicts[Verdict.OPEN] else judged)
 
 
 def show_table(table: page.Table, title: str) -> None:

@@ -10,6 +10,7 @@ class Verdict(StrEnum):
 
     MET = "met"
     MISSED = "MISSED"
+    OPEN = "not judged"
     NONE = ""
 
 
@@ -23,12 +24,16 @@ class Line:
     at_most: float | None = None
     at_least: float | None = None
     note: str = ""
+    is_open: bool = False
+    """What it would be judged by was not there, for which the service cannot be blamed: the note says why."""
 
     @property
     def verdict(self) -> Verdict:
         """None where nothing was promised."""
         if self.at_most is None and self.at_least is None:
             return Verdict.NONE
+        if self.is_open:
+            return Verdict.OPEN
         high = math.inf if self.at_most is None else self.at_most
         low = -math.inf if self.at_least is None else self.at_least
         return Verdict.MET if low <= self.value <= high else Verdict.MISSED  # no number is within no bounds

@@ -9,16 +9,24 @@ import typer
 
 from benchmarks.kept import folder_for, keep
 from benchmarks.page import Picture, Section, Table
-from benchmarks.peers.contest import Contest, Plan, hold
+from benchmarks.peers.contest import CALM, Contest, Plan, hold
 from benchmarks.peers.contestants import Contestant, asked_for, gathered
 from benchmarks.peers.drawing import draw
 from benchmarks.peers.figures import all_of, glances_at, series_of
+from benchmarks.peers.manners import LEAVING
 from benchmarks.peers.shared import MAX_BATCH, SharedModel, shared_model
 from benchmarks.peers.verdicts import judged
 from benchmarks.report import Report, as_table, say, show, show_table
 from benchmarks.server import end_tidily
 from benchmarks.targets import Line
 from contract.errors import EarshotError
+
+PERCENTILES = "Latencies are those of right answers, or of refusals where that is said: read them beside the errors."
+_MANNERS = (
+    "Manners are tried with the slowest model. Clips for the departed are those that a server still computes when "
+    f"{LEAVING} clients have hung up, until the next one is answered: the batch that the engine has begun cannot be "
+    "taken back, the rest could be dropped. A dash stands where that cannot be told, because the model is too fast."
+)
 
 
 @dataclass(frozen=True)
@@ -32,15 +40,18 @@ class Match:
     """Who cannot take part, and why."""
 
     @property
-    def method(self) -> str:
+    def method(self) -> list[str]:
         """In words."""
         subject, plan = self.models[0].subject, self.plan
-        return (
+        loads = (
             f"Servers on core {subject.server_cpus}, the client on core {subject.client_cpus}; medians of "
-            f"{plan.rounds} rounds of {plan.seconds:g} s for each load, all servers in turn. Bodies are WAV files of "
-            "5 s; every answer is checked. The bare engine is ONNX Runtime alone on the servers' cores, before and "
-            f"after each load, by one clip or {MAX_BATCH} at a time, whichever is faster."
+            f"{plan.rounds} rounds of {plan.seconds:g} s for each load, all servers in turn, each round in another "
+            f"order. No server puts more than {MAX_BATCH} clips into a batch. Bodies are WAV files of 5 s; every "
+            "answer is checked. The bare engine is ONNX Runtime alone on the servers' cores, before and after each "
+            f"load, by one clip or {MAX_BATCH} at a time, whichever is faster; where it changed by more than "
+            f"{100 * CALM:g} %, the load is repeated once, and the calmer one counts."
         )
+        return [loads, PERCENTILES, _MANNERS] if plan.tempo else [loads, PERCENTILES]
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -69,7 +80,9 @@ def run_peers(match: Match, out: Path | None, *, strict: bool) -> None:
     report = Report("Earshot and its peers", judged(contest), {}, {})
     for heading, table in glances_at(contest):
         show_table(table, heading)
-    show(report)
+    say(PERCENTILES)
+    if report.lines:
+        show(report)
     folder = folder_for(report.provenance, out)
     sections = list(_sections(match, contest, report.lines, draw(contest, folder)))
     details = match.facts | {"failed": contest.absent, "bouts": [asdict(bout) for bout in contest.bouts]}
@@ -82,9 +95,13 @@ def run_peers(match: Match, out: Path | None, *, strict: bool) -> None:
 def _sections(
     match: Match, contest: Contest, lines: Sequence[Line], pictures: Sequence[Picture]
 ) -> Iterator[Section]:
-    yield Section("Targets", [match.method], as_table(lines), pictures)
-    for heading, table in (*glances_at(contest), *all_of(contest)):
+    yield Section("At a glance", match.method, pictures=pictures)
+    for heading, table in glances_at(contest):
         yield Section(heading, table=table)
+    if lines:
+        yield Section("Targets", [PERCENTILES], as_table(lines))
+    for heading, table in all_of(contest):
+        yield Section(heading, [PERCENTILES], table)
     rows = [
         (one.name, one.about, ", ".join(f"{name} {version}" for name, version in one.versions.items()))
         for one in match.contestants

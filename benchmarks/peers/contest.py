@@ -1,6 +1,7 @@
 """All servers in turn, round after round, each with the bare engine before and after every load."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
@@ -11,6 +12,7 @@ from benchmarks.peers.contestants import Contestant
 from benchmarks.peers.manners import IN_FLIGHT, Manners, Tempo, bad_request, manners_of
 from benchmarks.peers.shared import SharedModel
 from benchmarks.raw import RawEngine
+from benchmarks.report import Say
 from benchmarks.service import RAW_SHARE, described
 from contract.errors import EarshotError
 
@@ -21,10 +23,11 @@ CONNECTIONS = (LONE, 8, FULL, FULLER)
 WARM_UP = 0.3
 """Of a load's time: some servers learn from their first requests how long to wait for a batch."""
 
+LOOK_S = 0.2
+"""At each model by the bare engine, to know the slowest."""
+
 TRIES, CALM = 2, 0.1
 """A load is tried again where the bare engine was faster by more than that on one side of it than on the other."""
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Plan:
     """Of each load."""
     rounds: int = 3
     tempo: Tempo | None = field(default_factory=Tempo)
-    """Of manners, which are tried with the first model; None leaves them out."""
+    """Of manners, which are tried with the slowest model; None leaves them out."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class Contest:
 
     @property
     def servers(self) -> list[str]:
-        """In the order in which they took turns."""
+        """In the order of the first round."""
         return list(dict.fromkeys(bout.server for bout in self.bouts))
 
 
@@ -83,19 +86,27 @@ def hold(contestants: Sequence[Contestant], models: Sequence[SharedModel], plan:
     """Measure them all; a server that fails with a model is left out of what is left with that model."""
     bouts: list[Bout] = []
     absent: dict[str, str] = {}
-    for model in models:
-        own = plan if model is models[0] else replace(plan, tempo=None)
-        with RawEngine(model.order, model.subject.server) as engine:
-            for number, one in product(range(1, plan.rounds + 1), contestants):
-                name = f"{model.name}/{one.name}"
-                if name in absent:
-                    continue
-                try:
-                    bouts.append(_bout(one, model, engine, own, partial(_told, say, f"{name}, round {number}")))
-                except (EarshotError, OSError) as error:
-                    absent[name] = str(error)
-                    say(f"{name} is out: {error}")
+    turns = [(number, one) for number in range(1, plan.rounds + 1) for one in _in_turn(contestants, number)]
+    with ExitStack() as stack:
+        engines = [stack.enter_context(RawEngine(model.order, model.subject.server)) for model in models]
+        slowest = max(engines, key=lambda engine: engine.measure(LOOK_S).engine_ms)
+        for (model, engine), (number, one) in product(zip(models, engines, strict=True), turns):
+            name = f"{model.name}/{one.name}"
+            if name in absent:
+                continue
+            own = plan if engine is slowest else replace(plan, tempo=None)
+            try:
+                bouts.append(_bout(one, model, engine, own, partial(_told, say, f"{name}, round {number}")))
+            except (EarshotError, OSError) as error:
+                absent[name] = str(error)
+                say(f"{name} is out: {error}")
     return Contest(bouts, absent)
+
+
+def _in_turn(contestants: Sequence[Contestant], number: int) -> list[Contestant]:
+    """Each round begins with another and goes the other way round: nobody follows the same one in all of them."""
+    step = 1 if number % 2 else -1
+    return [contestants[(number - 1 + step * turn) % len(contestants)] for turn in range(len(contestants))]
 
 
 def _bout(one: Contestant, model: SharedModel, engine: RawEngine, plan: Plan, say: Say) -> Bout:
@@ -128,8 +139,8 @@ def _level(gauge: Gauge, connections: int, seconds: float, say: Say) -> Level:
 def _in_a_line(manners: Manners) -> str:
     company, departed, crowd, end = manners.company, manners.departed, manners.crowd, manners.end
     return (
-        f"manners: {company.harmed} of {company.good} harmed, {departed.clips:.1f} clips for the departed, "
-        f"{crowd.refused} refused with p99 {crowd.refused_p99_ms:.0f} ms, served with p50 "
+        f"manners: {company.harmed} of {company.good} harmed, {departed.clips:.1f} clips for {departed.left} "
+        f"departed, {crowd.refused} refused with p99 {crowd.refused_p99_ms:.0f} ms, served with p50 "
         f"{crowd.served_p50_ms:.0f} ms, {end.answered} of {IN_FLIGHT} answered after SIGTERM"
     )
 

@@ -11,7 +11,8 @@ from types import TracebackType
 
 from benchmarks.peers.catalogue import PEERS, SERVERS, Peer
 from benchmarks.peers.environments import FOLDER, environment_of, versions_in
-from benchmarks.peers.shared import SharedModel
+from benchmarks.peers.shared import MAX_BATCH, SharedModel
+from benchmarks.report import Say
 from benchmarks.served import Served
 from benchmarks.server import Server, free_port
 from benchmarks.wire import CLASSIFY
@@ -21,8 +22,6 @@ OURS = "earshot"
 NAMES = (OURS, *(peer.name for peer in PEERS))
 
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -66,10 +65,10 @@ class PeerServer(Server):
 
 
 def ours() -> Contestant:
-    """`earshot serve`, with every setting left alone."""
+    """`earshot serve`, with every setting left alone but the largest batch, which is that of all."""
     return Contestant(
         OURS,
-        "Earshot: batches of up to 4, whatever waited while the engine was busy",
+        f"Earshot: batches of up to {MAX_BATCH}, whatever waited while the engine was busy",
         CLASSIFY,
         lambda model: Served(model.subject.serve_flags, model.subject.server),
     )

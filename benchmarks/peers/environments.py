@@ -4,10 +4,10 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.peers.catalogue import Peer
+from benchmarks.report import Say
 from contract.errors import EarshotError
 
 FOLDER = Path(__file__).parents[2] / ".peers"
@@ -19,8 +19,6 @@ from importlib.metadata import version
 print(json.dumps({name: version(name) for name in sys.argv[1:]}))
 """
 
-Say = Callable[[str], None]
-
 
 def environment_of(peer: Peer, say: Say, folder: Path = FOLDER) -> Path:
     """Its Python. Without a network, or where a package cannot be had, one line that says so."""
@@ -28,7 +26,9 @@ def environment_of(peer: Peer, say: Say, folder: Path = FOLDER) -> Path:
     python, made_from = place / "bin" / "python", place / _MADE_FROM
     wanted = _wanted(peer)
     if made_from.is_file() and made_from.read_text(encoding="utf-8") == wanted:
-        return python
+        if python.is_file():
+            return python
+        say(f"{peer.name}: the Python of its environment is gone")
     say(f"{peer.name}: making its environment in {place.name}, once")
     made_from.unlink(missing_ok=True)
     _run(peer, "venv", "--clear", "--without-pip", str(place))

@@ -1,5 +1,6 @@
 """Every figure of a contest by name, as series for comparisons and as tables for readers."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -8,7 +9,7 @@ from typing import Generic, TypeVar
 from benchmarks.levels import Level
 from benchmarks.page import Cell, Table
 from benchmarks.peers.contest import FULL, LONE, Bout, Contest
-from benchmarks.peers.manners import COMPANIES, GOOD, IN_FLIGHT, Manners
+from benchmarks.peers.manners import COMPANIES, GOOD, IN_FLIGHT, LEAVING, Manners
 from benchmarks.series import Better, Series
 from benchmarks.series import gathered as series
 
@@ -27,8 +28,9 @@ class Figure(Generic[T]):
     """Short, for the head of a column."""
 
     def median(self, found: Sequence[T]) -> float:
-        """Over the rounds."""
-        return median(map(self.of, found))
+        """Over the rounds that gave a number."""
+        values = [value for value in map(self.of, found) if not math.isnan(value)]
+        return median(values) if values else math.nan
 
 
 RATE = Figure[Level]("throughput", "1/s", "higher", lambda level: level.good_per_s, "clips/s")
@@ -48,7 +50,7 @@ AROUND = (START, MEMORY)
 
 AT_A_GLANCE: tuple[Figure[Manners], ...] = (
     Figure(f"harmed of {COMPANIES * GOOD}", "", "lower", lambda one: one.company.harmed, "harmed"),
-    Figure("clips for the departed", "", "lower", lambda one: one.departed.clips, "in vain"),
+    Figure("clips for the departed", "", "lower", lambda one: one.departed.in_vain, "in vain"),
     Figure("wait after the departed", "ms", "lower", lambda one: one.departed.next_ms, "next ms"),
     Figure("p50 of a crowd", "ms", "lower", lambda one: one.crowd.served_p50_ms, "crowd ms"),
     Figure("refused of a crowd", "", "higher", lambda one: one.crowd.refused, "refused"),
@@ -84,8 +86,14 @@ def all_of(contest: Contest) -> Iterator[tuple[str, Table]]:
     for model in contest.models:
         rows = [row for of, server, bouts in _each(contest) if of == model for row in _loaded_rows(server, bouts)]
         yield f"Every load: {model}", Table(head, rows)
-    if behaved := [(server, *_behaved(BEHAVED, found), _exits(found)) for server, found in _with_manners(contest)]:
-        yield "All about manners", Table(("server", *(figure.name for figure in BEHAVED), "exit status"), behaved)
+    head = (
+        "server",
+        *(figure.name for figure in BEHAVED),
+        f"gone before their answer, of {LEAVING}",
+        "exit status",
+    )
+    if behaved := [(server, *_behaved(BEHAVED, found), *_beside(found)) for server, found in _with_manners(contest)]:
+        yield "All about manners", Table(head, behaved)
 
 
 def _glance(bouts: Sequence[Bout]) -> Iterator[Cell]:
@@ -110,8 +118,9 @@ def _behaved(figures: Sequence[Figure[Manners]], found: Sequence[Manners]) -> tu
     return tuple(figure.median(found) for figure in figures)
 
 
-def _exits(found: Sequence[Manners]) -> str:
-    return ", ".join(sorted({"none" if one.end.status is None else str(one.end.status) for one in found}))
+def _beside(found: Sequence[Manners]) -> tuple[Cell, Cell]:
+    exits = {"none" if one.end.status is None else str(one.end.status) for one in found}
+    return median(one.departed.left for one in found), ", ".join(sorted(exits))
 
 
 def _series(name: str, bouts: Sequence[Bout]) -> Iterator[Series]:

@@ -1,7 +1,9 @@
 """What throughput does not tell: bad company, clients that leave, more of them than can be served, and the end.
 
 A clip is known by its cost: the CPU time that a server spends after its clients have gone, divided by what a request
-costs it, is how many clips it computed for nobody.
+costs it, is how many clips it computed for nobody. How many it could have spared itself is known by the clients, who
+count the answers that had not come when they hung up. Where those are too few, or where a clip costs little more than
+its upload, nothing can be said: that takes a model that is slow enough.
 """
 
 import asyncio
@@ -11,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks import load
-from benchmarks.answers import OK, Answers, percentile
-from benchmarks.hostile import Hostile, hanging_up
+from benchmarks.answers import OK, SILENT, Answers, percentile
 from benchmarks.levels import WARM_SHARE
-from benchmarks.load import Request, at_once, closed_loop
+from benchmarks.load import Client, Request, at_once, closed_loop
+from benchmarks.peers.shared import MAX_BATCH
 from benchmarks.processes import Cpus, on_cpus
 from benchmarks.server import Server
 from benchmarks.wire import connect
@@ -22,8 +24,11 @@ from benchmarks.wire import connect
 COMPANIES, GOOD, AMONG = 5, 15, 8
 """How often a bad request comes among good ones, how many those are, and how many of them come before it."""
 
-LEAVING = 64
-"""Clients that hang up."""
+LEAVING = 96
+"""Clients that hang up: no more than Earshot's line holds, since nobody computes what was refused."""
+TELLING, TELLING_MS = 2 * MAX_BATCH, 3.0
+"""So many of them at least must have been left without an answer, as the batch in the engine cannot be taken back;
+and so much CPU time must a request cost."""
 
 CROWD = 256
 """Clients that come at once."""
@@ -41,7 +46,8 @@ END_S = 30.0
 class Tempo:
     """How long everything takes."""
 
-    hang_up_s: float = 0.5
+    hang_up_s: float = 0.25
+    """From sending a request to hanging up: it has been read by then, and waits."""
     watch_s: float = 1.0
     """For which a server is watched: with nothing to do, as some do much of it, and with one client."""
     crowd_s: float = 6.0
@@ -65,12 +71,26 @@ class Company:
 class Departed:
     """Clients that sent a request and hung up before its answer."""
 
+    left: int
+    """Without an answer, when they hung up."""
+    each_ms: float
+    """CPU time of a request."""
     clips: float
-    """Computed for nobody."""
+    """Computed for nobody from then on until the next client had its answer."""
     next_ms: float
     """That the next client waits."""
     alone_ms: float
     """That a client waits who comes alone."""
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether there was something to be dropped that can be told from what it took to drop it."""
+        return self.left >= TELLING and self.each_ms >= TELLING_MS
+
+    @property
+    def in_vain(self) -> float:
+        """Clips for nobody; not a number where that tells nothing."""
+        return self.clips if self.is_telling else float("nan")
 
 
 @dataclass(frozen=True)
@@ -152,24 +172,34 @@ def _departed(server: Server, requests: Sequence[Request], tempo: Tempo) -> Depa
     time.sleep(tempo.watch_s)
     idle_cores = idle.spent() / tempo.watch_s
     lone = _Meter(server, idle_cores)
-    alone = load.run(closed_loop(server.port, requests, 1, tempo.watch_s))
-    each = lone.spent() / len(alone)
-    meter, following = load.run(_left_and_next(server, requests, idle_cores, tempo))
+    alone = load.run(closed_loop(server.port, requests, 1, tempo.watch_s)).coded(OK)
+    each = lone.spent() / len(alone) if len(alone) else float("nan")
+    left, spent, following = load.run(_left_and_next(server, requests, idle_cores, tempo))
     server.wait_until_calm()
-    clips = max(0.0, meter.spent() / each - len(following)) if each > 0 else float("nan")
-    return Departed(clips, percentile(following.latency_ms, 50), percentile(alone.latency_ms, 50))
+    clips = max(0.0, spent / each - len(following)) if each > 0 else float("nan")
+    next_ms = percentile(following.coded(OK).latency_ms, 50)
+    return Departed(left, 1000 * each, clips, next_ms, percentile(alone.latency_ms, 50))
 
 
 async def _left_and_next(
     server: Server, requests: Sequence[Request], idle_cores: float, tempo: Tempo
-) -> tuple["_Meter", Answers]:
-    leaving = [
-        Hostile("a hang-up", hanging_up(request.wire, tempo.hang_up_s), frozenset())
-        for request in _turns(requests, LEAVING)
-    ]
-    await asyncio.gather(*(one.play(server.port) for one in leaving))
+) -> tuple[int, float, Answers]:
+    gone = await _hung_up(server.port, _turns(requests, LEAVING), tempo.hang_up_s)
     meter = _Meter(server, idle_cores)
-    return meter, await at_once(server.port, requests[:1])
+    following = await at_once(server.port, requests[:1])
+    return gone.count(SILENT), meter.spent(), following
+
+
+async def _hung_up(port: int, requests: Sequence[Request], after_s: float) -> Answers:
+    """Clients that come at once, and go at once where they have no answer by then."""
+    client = Client(port, requests)
+    lines = [client.line() for _ in requests]
+    asked = asyncio.gather(*(line.ask(turn, 0.0) for turn, line in enumerate(lines)))
+    await asyncio.sleep(after_s)
+    for line in lines:
+        line.give_up_if_asked_before(client.now())
+    await asked
+    return await client.finish()
 
 
 def _crowd(server: Server, requests: Sequence[Request], tempo: Tempo) -> Crowd:

@@ -15,9 +15,10 @@ from service.serving import open_model
 from service.settings import Settings
 
 MAX_BATCH = 8
-"""Of all peers; Earshot keeps its own."""
+"""Nobody puts more clips into a batch: not Earshot, whose own limit is 4, not a peer, not the bare engine."""
 
-_ON_THE_CPU = "--device cpu"
+_FLAGS = f"--device cpu --max-batch {MAX_BATCH}"
+"""For Earshot; peers are told by their environment."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def shared_model(name: str, server_cpus: str, client_cpus: str) -> SharedModel:
         own = Subject(model=made(name), sample_rate=RATE)
     else:
         own = Subject(bundle=name, clip_rate=_rate_of(name))
-    return SharedModel(name, replace(own, flags=_ON_THE_CPU, server_cpus=server_cpus, client_cpus=client_cpus))
+    return SharedModel(name, replace(own, flags=_FLAGS, server_cpus=server_cpus, client_cpus=client_cpus))
 
 
 def _rate_of(bundle: str) -> int:

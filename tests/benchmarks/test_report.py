@@ -28,6 +28,8 @@ def report(*lines: Line) -> Report:
         (Line("no number", float("nan"), at_most=2.0), Verdict.MISSED),
         (Line("no number", float("nan"), at_least=2.0), Verdict.MISSED),
         (Line("no promise", 7.0), Verdict.NONE),
+        (Line("no rival", float("nan"), at_least=2.0, is_open=True), Verdict.OPEN),
+        (Line("no promise, no rival", float("nan"), is_open=True), Verdict.NONE),
     ],
 )
 def test_a_verdict_is_what_the_bounds_say(line: Line, verdict: Verdict) -> None:
@@ -40,6 +42,14 @@ def test_a_missed_target_is_shown_as_missed(capsys: pytest.CaptureFixture[str]) 
     (line,) = [line for line in shown.splitlines() if "too slow" in line]
     assert "MISSED" in line
     assert "1 of 2 targets missed" in shown
+
+
+def test_what_could_not_be_judged_is_neither_met_nor_missed(capsys: pytest.CaptureFixture[str]) -> None:
+    finish(report(MET, Line("no rival", float("nan"), at_least=2.0, is_open=True)), None, strict=True)
+    shown = capsys.readouterr().out
+    (line,) = [line for line in shown.splitlines() if "no rival" in line]
+    assert "not judged" in line
+    assert "0 of 1 targets missed, 1 not judged" in shown
 
 
 def test_a_missed_target_stands_in_the_file(tmp_path: Path) -> None:

@@ -10,14 +10,14 @@ from benchmarks.raw import RawFigures
 RAW = RawFigures(clips_per_s=100.0, engine_ms=10.0, engine_cpu_ms=9.5, decode_ms=0.1)
 POLITE = Manners(
     Company(good=75, harmed=0, codes={"ok": 75}, bad={"undecodable_audio": 5}),
-    Departed(clips=1.0, next_ms=20.0, alone_ms=11.0),
+    Departed(left=60, each_ms=10.5, clips=6.0, next_ms=20.0, alone_ms=11.0),
     Crowd({"ok": 500, "overloaded": 900}, 96.0, 600.0, 700.0, 900, 2.0, 5.0, 0),
     End(answered=24, codes={"ok": 24}, status=0, ended_s=0.4, listens=False),
 )
 RUDE = replace(
     POLITE,
     company=Company(good=75, harmed=35, codes={"ok": 40, "status 500": 35}, bad={"status 500": 5}),
-    departed=Departed(clips=40.0, next_ms=700.0, alone_ms=11.0),
+    departed=Departed(left=60, each_ms=10.5, clips=40.0, next_ms=700.0, alone_ms=11.0),
     crowd=Crowd({"ok": 500}, 92.0, 4000.0, 5500.0, 0, float("nan"), float("nan"), 0),
 )
 

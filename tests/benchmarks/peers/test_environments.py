@@ -38,6 +38,16 @@ def test_an_environment_is_made_once_and_again_when_its_requirements_change(serv
         environment_of(PEER, said.append, tmp_path / "peers")
 
 
+def test_an_environment_whose_python_is_gone_is_made_anew(servers: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    python = environment_of(PEER, said.append, servers / "peers")
+    python.unlink()
+    python.symlink_to(tmp_path / "no-such-python")
+    assert environment_of(PEER, said.append, servers / "peers") == python
+    assert subprocess.check_output([python, "-c", "print('back')"], text=True) == "back\n"
+    assert said[1] == "nobody: the Python of its environment is gone"
+
+
 def test_a_peer_that_cannot_be_had_is_named_and_the_others_go_on(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

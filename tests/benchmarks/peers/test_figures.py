@@ -1,11 +1,14 @@
 """Series and tables of a contest whose figures are known."""
 
+from dataclasses import replace
+
 import pytest
 
-from benchmarks.peers.contest import CONNECTIONS
+from benchmarks.page import shown
+from benchmarks.peers.contest import CONNECTIONS, Contest
 from benchmarks.peers.figures import AROUND, BEHAVED, LOADED, all_of, glances_at, series_of
 from benchmarks.report import show_table
-from tests.benchmarks.peers.made_up import CONTEST
+from tests.benchmarks.peers.made_up import CONTEST, POLITE, bout
 
 SERVERS_WITH_A_MODEL = 4
 
@@ -39,3 +42,12 @@ def test_every_load_has_a_row() -> None:
     assert [row[:2] for row in rows] == [
         (server, connections) for server in ("earshot", "mosec") for connections in CONNECTIONS
     ]
+
+
+def test_clips_for_the_departed_are_a_dash_where_they_tell_nothing() -> None:
+    fast = replace(POLITE, departed=replace(POLITE.departed, left=3))
+    seen = Contest([bout("tiny", "earshot", 1100.0, 1.5, manners) for manners in (fast, POLITE)], {})
+    assert dict(glances_at(seen))["Manners"].rows[0][2] == 6.0
+    blind = Contest([bout("tiny", "earshot", 1100.0, 1.5, fast)], {})
+    assert shown(dict(glances_at(blind))["Manners"].rows[0][2]) == "–"
+    assert dict(all_of(blind))["All about manners"].rows[0][-2:] == (3, "0")

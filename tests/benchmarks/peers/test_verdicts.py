@@ -8,12 +8,17 @@ import pytest
 from benchmarks.peers.contest import Bout, Contest
 from benchmarks.peers.manners import Manners
 from benchmarks.peers.verdicts import judged
-from benchmarks.targets import Verdict
+from benchmarks.targets import Line, Verdict
 from tests.benchmarks.peers.made_up import CONTEST, POLITE, RUDE, bout
 
 
 def missed(bouts: Sequence[Bout]) -> list[str]:
     return [line.what for line in judged(Contest(bouts, {})) if line.verdict is Verdict.MISSED]
+
+
+def departed_line(*rounds: Manners) -> Line:
+    lines = judged(Contest([bout("small", "earshot", 97.0, 10.5, manners) for manners in rounds], {}))
+    return next(line for line in lines if line.what == "manners: clips for the departed")
 
 
 def value(what: str) -> float:
@@ -52,6 +57,20 @@ def test_a_promise_that_is_not_kept_is_named(bouts: list[Bout], what: str) -> No
     assert missed(bouts) == [what]
 
 
+def test_without_its_rival_a_promise_is_neither_kept_nor_broken() -> None:
+    lines = judged(Contest([bout("tiny", "earshot", 1100.0, 1.5), bout("small", "earshot", 97.0, 10.5)], {}))
+    (line,) = [line for line in lines if "mosec" in line.what]
+    assert line.what == "tiny: times the throughput of mosec, 32 connections"
+    assert (line.verdict, line.note) == (Verdict.OPEN, "mosec was not measured")
+
+
+@pytest.mark.parametrize("departed", [{"left": 15}, {"each_ms": 2.9}, {"each_ms": float("nan")}])
+def test_of_clients_that_left_too_late_nothing_is_judged(departed: dict[str, float]) -> None:
+    late = replace(POLITE, departed=replace(RUDE.departed, **departed))  # type: ignore[arg-type]
+    assert departed_line(late).verdict is Verdict.OPEN
+    assert departed_line(late, POLITE, RUDE).value == 23.0  # the median of those that tell
+
+
 def test_peers_are_held_to_nothing() -> None:
     assert judged(Contest([bout("small", "mosec", 10.0, 90.0, RUDE)], {})) == []
 
@@ -67,7 +86,7 @@ def test_a_model_of_which_nothing_is_promised_has_figures_and_no_targets_of_its_
     ("manners", "named"),
     [
         (replace(POLITE, company=replace(POLITE.company, harmed=1)), ["good requests harmed"]),
-        (replace(POLITE, departed=replace(POLITE.departed, clips=3.0)), ["clips for the departed"]),
+        (replace(POLITE, departed=replace(POLITE.departed, clips=9.0)), ["clips for the departed"]),
         (replace(POLITE, crowd=replace(POLITE.crowd, refused_p99_ms=25.0)), ["refused within"]),
         (replace(POLITE, crowd=RUDE.crowd), ["refused with 429", "refused within"]),
         (replace(POLITE, crowd=replace(POLITE.crowd, failed=2)), ["neither served nor refused"]),
