@@ -1,6 +1,6 @@
 """What `earshot bench compare` does: two runs whose results were kept, or two commits that are measured now."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,9 @@ from benchmarks.answers import OK
 from benchmarks.comparison.duel import KINDS, Plan, Side, duel
 from benchmarks.comparison.plot import draw
 from benchmarks.comparison.results_files import Results, differences, results_in
-from benchmarks.comparison.significance import rounds_needed
+from benchmarks.comparison.significance import FEWEST_ROUNDS, rounds_needed
 from benchmarks.comparison.trees import WORKING, agreed, checked_out, commit_of
-from benchmarks.comparison.verdicts import PICTURE, Comparison, rows_of
+from benchmarks.comparison.verdicts import PICTURE, Comparison, Row, rows_of
 from benchmarks.kept import folder_for, keep
 from benchmarks.provenance import Provenance
 from benchmarks.report import console, say, show_table
@@ -41,6 +41,8 @@ def compared(words: Words, plan: Callable[[], Plan], noise: float, *, gate: bool
     match [_results(word) for word in words]:
         case [Results() as a, Results() as b]:
             rows = rows_of(a.series, b.series, noise, in_turn=False)
+            if gate:
+                _require_rounds(rows)
             return Comparison((a.name, b.name), rows, noise, _APART, [*differences(a, b), *_unmatched(a, b)])
         case [None, None]:
             planned = plan()
@@ -65,6 +67,18 @@ def finish(comparison: Comparison, out: Path | None, *, gate: bool) -> None:
     if gate and comparison.worse:
         console.print(f"worse: {', '.join(row.before.name for row in comparison.worse)}", soft_wrap=True)
         raise typer.Exit(1)
+
+
+def _require_rounds(rows: Sequence[Row]) -> None:
+    """What cannot be judged is never worse, so a gate would let it through."""
+    rounds = {row.before.name: (len(row.before.rounds), len(row.after.rounds)) for row in rows}
+    measured = {name: both for name, both in rounds.items() if any(both)} or rounds
+    name, (a, b) = min(measured.items(), key=lambda one: min(one[1]))
+    if min(a, b) < FEWEST_ROUNDS:
+        raise EarshotError(
+            f"a gate would pass anything: {name} was measured in {a} and {b} rounds, and fewer than {FEWEST_ROUNDS} "
+            "tell nothing: give the measurement more --rounds"
+        )
 
 
 def _results(word: str) -> Results | None:
