@@ -62,5 +62,5 @@ def _engine(all_: Latencies, one: Found) -> dict[str, Any]:
     works = {part: asdict(work) for part, work in one.works.items()}
     return asdict(one.engine) | {
         "cost": asdict(one.cost), "accuracy": one.accuracy and asdict(one.accuracy), "agreement": one.agreement,
-        "works": works, "places": places,
+        "works": works, "places": places, "too_slow_s": one.too_slow,
     }  # fmt: skip

@@ -35,7 +35,7 @@ def measure(order: Order, say: Say) -> Latencies:
         found = tuple(
             Found(
                 one.engine, one.cost, one.timings, works.get(one.engine.graph, {}),
-                accuracies.get(one.engine), agreement(wanted, logits[one.engine]),
+                accuracies.get(one.engine), agreement(wanted, logits[one.engine]), one.too_slow,
             )
             for one in contest.running.values()
         )  # fmt: skip

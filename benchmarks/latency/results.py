@@ -98,6 +98,8 @@ class Found:
     accuracy: Accuracy | None = None
     agreement: float | None = None
     """Share of the clips that it names as PyTorch does."""
+    too_slow: dict[int, float] = field(default_factory=dict)
+    """Seconds of a run by the batch that was left out for it, with all that are larger."""
 
     def at(self, part: Part, batch: int) -> Timings | None:
         """Where it was timed."""
