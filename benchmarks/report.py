@@ -1,7 +1,7 @@
 """What a measurement says: figures, targets and verdicts as a table for a person, and all of it as JSON."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,9 @@ from benchmarks.targets import Line, Verdict
 from contract.files import replacing
 
 console = Console(highlight=False, markup=False)
+
+Say = Callable[[str], None]
+"""Tells a sentence to whoever watches."""
 
 
 @dataclass(frozen=True)

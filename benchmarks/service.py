@@ -1,13 +1,12 @@
 """How fast the service is, and what it costs, beside the bare engine: several rounds in turn, and their medians."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 from benchmarks.bench import Bench
 from benchmarks.levels import Level, Round, Start
 from benchmarks.promises import judged
-from benchmarks.report import Report
+from benchmarks.report import Report, Say
 from benchmarks.served import Served
 from benchmarks.subject import Subject
 
@@ -19,8 +18,6 @@ OVERLOAD = 4
 
 RAW_SHARE = 0.15
 """Of a load's time, for which the bare engine is measured at each of two batch sizes: its average settles sooner."""
-
-Say = Callable[[str], None]
 
 
 def measure(subject: Subject, seconds: float, rounds: int, starts: int, say: Say) -> Report:

@@ -16,9 +16,10 @@ from benchmarks.comparison.trees import WORKING, agreed, checked_out, commit_of
 from benchmarks.comparison.verdicts import PICTURE, Comparison, Row, rows_of
 from benchmarks.kept import folder_for, keep
 from benchmarks.provenance import Provenance
-from benchmarks.report import console, say, show_table
+from benchmarks.report import console, say, say_where, show_table
 from contract.errors import EarshotError
 
+_NAME = "compare"
 REPOSITORY = Path(__file__).parents[2]
 
 ROUNDS_NEEDED = rounds_needed(len(KINDS))
@@ -62,8 +63,8 @@ def finish(comparison: Comparison, out: Path | None, *, gate: bool) -> None:
     show_table(comparison.table, comparison.summary)
     folder = folder_for(origin, out)
     draw(comparison, folder / PICTURE)
-    keep(folder, "compare", "A and B compared", origin, comparison.sections, comparison.series, comparison.details)
-    say(f"kept in {folder}")
+    keep(folder, _NAME, "A and B compared", origin, comparison.sections, comparison.series, comparison.details)
+    say_where(folder, _NAME)
     if gate and comparison.worse:
         console.print(f"worse: {', '.join(row.before.name for row in comparison.worse)}", soft_wrap=True)
         raise typer.Exit(1)

@@ -14,9 +14,8 @@ from benchmarks.latency.floors import Peaks
 from benchmarks.latency.order import FEWEST_ROUNDS, Order
 from benchmarks.latency.results import Absent
 from benchmarks.latency.worker import WorkerOrder
+from benchmarks.report import Say
 from contract.errors import EarshotError, UnavailableError
-
-Say = Callable[[str], None]
 
 PEAK_SHARE = 0.2
 """Of the time of an engine, for each size of matrix."""

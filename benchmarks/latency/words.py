@@ -41,8 +41,8 @@ def _method(all_: Latencies) -> str:
     return (
         f"Every engine is a process of its own. They take turns in {all_.rounds} rounds, each of which begins with "
         f"another engine: after a warm-up {pace.seconds:g} s of runs at each batch size, half as much for each part, "
-        "and less of both where time is short. p50 is the median of the rounds' medians, its interval a bootstrap over "
-        f"the rounds; clips per second follow from it. All of it took {all_.took_s:.0f} s."
+        "and less of both where time is short. p50 is the median of the rounds' medians, its interval a bootstrap "
+        f"over the rounds; clips per second follow from it. All of it took {all_.took_s:.0f} s."
     )
 
 

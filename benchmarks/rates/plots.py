@@ -4,11 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from benchmarks.page import Picture
-from benchmarks.plots import LIMIT, OTHERS, OURS, picture
+from benchmarks.plots import LIMIT, OTHERS, OURS, picture, plain_numbers
 from benchmarks.rates.ladder import Step
 from benchmarks.rates.rounds import Found
 from benchmarks.rates.rows import Row, capacity_of, knee_of, ladder, urgent
@@ -50,7 +48,7 @@ def _latency(axes: Axes, found: Found) -> None:
     axes.axhline(found.slo_ms, color=LIMIT, linestyle="--", linewidth=1, label=f"bound, {found.slo_ms:.1f} ms")
     _finish(axes, found, "Latency of right answers at given rates; the band spans the p99 of the rounds")
     axes.set(yscale="log", ylabel="ms since the request was due")
-    _plain_numbers(axes.yaxis)
+    plain_numbers(axes.yaxis)
 
 
 def _goodput(axes: Axes, found: Found) -> None:
@@ -87,16 +85,9 @@ def _finish(axes: Axes, found: Found, title: str) -> None:
     axes.axvline(knee, color=LIMIT, linewidth=1, label=f"knee, {knee:.0f}/s")
     axes.axvline(capacity, color=OTHERS[0], linewidth=1, label=f"full load, {capacity:.0f}/s")
     axes.set(xscale="log", xlabel="requests offered per second")
-    _plain_numbers(axes.xaxis)
+    plain_numbers(axes.xaxis)
     axes.set_title(title, loc="left", fontsize=10)
     axes.legend(fontsize=8, framealpha=0.8, edgecolor="none")
-
-
-def _plain_numbers(axis: Axis) -> None:
-    """1, 2, 5, 10 … as people write them."""
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _rates(rows: Sequence[Row]) -> list[float]:

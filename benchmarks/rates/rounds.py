@@ -1,6 +1,5 @@
 """All of `earshot bench load`, in turn, round by round: scenarios, rates from low to far too high, and the knee."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import count
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from benchmarks.rates.ladder import QUICK_SHARES, SHARES, Knee, Step, confirming_s, find_knee, offer
 from benchmarks.rates.places import Place
 from benchmarks.rates.scenarios import Scenarios, play
+from benchmarks.report import Say
 from contract.errors import EarshotError
 
 OVERLOAD = 1.05
@@ -15,8 +15,6 @@ OVERLOAD = 1.05
 
 SLO_TIMES = 5
 """The bound, where none is given, is so many times what a lone request takes."""
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
