@@ -116,7 +116,12 @@ def running(apart: Subject) -> Iterator[Place]:
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="the client wants a core of its own")
-def test_a_service_is_loaded_and_all_of_it_is_kept(running: Place, apart: Subject, tmp_path: Path) -> None:
+def test_a_service_is_loaded_and_all_of_it_is_kept(
+    running: Place, apart: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.rates.places.RAW_S", 0.1)
+    monkeypatch.setattr("benchmarks.rates.ladder.DRAIN_S", 0.3)
+    monkeypatch.setattr("benchmarks.rates.ladder.DRAIN_TIMES", 3)
     result = measure(running, Plan(seconds=0.3, rounds=1, rates=(10.0, 800.0), slo_ms=100), lambda _: None)
     finish(result, apart.facts, tmp_path)
     series = series_in(json.loads((tmp_path / "load.json").read_text(encoding="utf-8")))
