@@ -269,11 +269,10 @@ class _Crowd:
         busy = set(self._workers)
         while busy:
             _, busy = await asyncio.wait(busy, timeout=patience_s)
-            if busy:
-                patience_s = _LEAVE_S
-                while self._waiting:
-                    self._client.never_sent(self._waiting.popleft()[1])
-                self._client.leave()
+            patience_s = _LEAVE_S
+            while self._waiting:
+                self._client.never_sent(self._waiting.popleft()[1])
+            self._client.leave()
 
     async def _work(self, order: _Order | None) -> None:
         line = self._client.line()
