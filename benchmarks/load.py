@@ -34,6 +34,9 @@ _LOOKS = 20
 REOPEN_S = 0.05
 """A closed loop that lost its connection waits so long, or it would spin where nobody listens."""
 
+_LEAVE_S = 0.02
+"""Between two looks at whether all have left."""
+
 _CUT_OFF = (LOST, UNREACHABLE)
 
 T = TypeVar("T")
@@ -99,9 +102,16 @@ async def at_once(port: int, requests: Sequence[Request]) -> Answers:
 
 
 async def open_loop(
-    port: int, requests: Sequence[Request], rate: float, seconds: float, seed: int = 0, *, host: str = HOST
+    port: int,
+    requests: Sequence[Request],
+    rate: float,
+    seconds: float,
+    seed: int = 0,
+    *,
+    host: str = HOST,
+    drain_s: float | None = None,
 ) -> Answers:
-    """So many requests per second on average, for so long; all of them are waited for."""
+    """So many requests per second on average, for so long; all are waited for, or for no longer than is said."""
     times = arrivals(rate, seconds, seed).tolist()
     client = Client(port, requests, host)
     async with asyncio.TaskGroup() as tasks:
@@ -111,6 +121,8 @@ async def open_loop(
                 await alarm.until(client.begun + due)
                 crowd.ask(turn, due)
         crowd.go_home()
+        if drain_s is not None:
+            await crowd.leave_at(seconds + drain_s)
     return await client.finish()
 
 
@@ -139,6 +151,16 @@ class Client:
         """One more."""
         self._lines.append(Line(self))
         return self._lines[-1]
+
+    def leave(self) -> None:
+        """Wait for no answer any longer."""
+        for line in self._lines:
+            line.leave()
+
+    def never_sent(self, due: float) -> None:
+        """Record a request that found no line."""
+        now = self.now()
+        self.records.append(Record(due, now, now, 0, SILENT))
 
     async def finish(self) -> Answers:
         """Hang up; all that was recorded."""
@@ -187,6 +209,12 @@ class Line:
         if self._connection is not None and self._sent < moment:
             self._connection.give_up()
 
+    def leave(self) -> None:
+        """Hang up on whoever has not answered by now."""
+        if self._connection is not None:
+            self._connection.give_up()
+            self._connection.hang_up()
+
     async def close(self) -> None:
         """Hang up."""
         if self._connection is not None:
@@ -215,7 +243,7 @@ class _Crowd:
     def __init__(self, client: Client, tasks: asyncio.TaskGroup) -> None:
         self._client, self._tasks = client, tasks
         self._loop = asyncio.get_running_loop()
-        self._lines = 0
+        self._workers: list[asyncio.Task[None]] = []
         self._idle: list[asyncio.Future[_Order | None]] = []
         self._waiting: deque[_Order] = deque()
         self._is_over = False
@@ -224,9 +252,8 @@ class _Crowd:
         """By an idle line, by a new one, or by the next that is free."""
         if self._idle:
             self._idle.pop().set_result((turn, due))
-        elif self._lines < MOST_CONNECTIONS:
-            self._lines += 1
-            self._tasks.create_task(self._work((turn, due)))
+        elif len(self._workers) < MOST_CONNECTIONS:
+            self._workers.append(self._tasks.create_task(self._work((turn, due))))
         else:
             self._waiting.append((turn, due))
 
@@ -235,6 +262,17 @@ class _Crowd:
         self._is_over = True
         while self._idle:
             self._idle.pop().set_result(None)
+
+    async def leave_at(self, moment: float) -> None:
+        """Of the load; again and again, since one may just be about to connect."""
+        patience_s = max(0.0, moment - self._client.now())
+        busy = set(self._workers)
+        while busy:
+            _, busy = await asyncio.wait(busy, timeout=patience_s)
+            patience_s = _LEAVE_S
+            while self._waiting:
+                self._client.never_sent(self._waiting.popleft()[1])
+            self._client.leave()
 
     async def _work(self, order: _Order | None) -> None:
         line = self._client.line()

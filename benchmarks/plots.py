@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from contract.files import replacing
 
@@ -26,3 +28,10 @@ def picture(file: Path, width: float = 9.0, height: float = 4.5, columns: int = 
     yield list(axes)
     with replacing(file) as aside:
         figure.savefig(aside, format="png", metadata={"Software": None}, pil_kwargs={"optimize": True})
+
+
+def plain_numbers(axis: Axis) -> None:
+    """1, 2, 5, 10 … as people write them, on a scale that is logarithmic."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter("{x:g}")

@@ -18,10 +18,10 @@ from benchmarks.provenance import Provenance
 from benchmarks.targets import Line, Verdict
 from contract.files import replacing
 
-Say = Callable[[str], None]
-"""To somebody who watches, while it goes on."""
-
 console = Console(highlight=False, markup=False)
+
+Say = Callable[[str], None]
+"""Tells a sentence to whoever watches."""
 
 
 @dataclass(frozen=True)

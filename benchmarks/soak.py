@@ -5,7 +5,7 @@ Nothing may be answered wrongly, nothing may grow, and nothing that was accepted
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
@@ -19,7 +19,7 @@ from benchmarks.hostile import LONGEST_HARM_S, TIMEOUTS, Tally, harass, kinds_of
 from benchmarks.load import Request, arrivals, closed_loop, open_loop
 from benchmarks.processes import Cpus, busy_seconds, on_cpus, processes_of, rss_bytes
 from benchmarks.raw import RawEngine
-from benchmarks.report import Report
+from benchmarks.report import Report, Say
 from benchmarks.served import Served
 from benchmarks.soak_report import Ending, Slice, judged
 from benchmarks.subject import Subject
@@ -38,8 +38,6 @@ LOOK_S = 1.0
 """Between two looks at the memory."""
 
 _GOOD_SEED, _HOSTILE_SEED = 0, 1
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

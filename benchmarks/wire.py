@@ -75,11 +75,15 @@ class Connection(asyncio.Protocol):
         """All that was sent is out: some answers come before the service has read the body."""
         await self._drained.wait()
 
+    def hang_up(self) -> None:
+        """At once, whatever is on its way."""
+        self._transport.abort()
+
     async def close(self) -> None:
-        """Hang up at once, whatever is on its way."""
+        """Hang up, and wait until that is done."""
         if self._answer is not None:
             self._answer.cancel()
-        self._transport.abort()
+        self.hang_up()
         await self._ended.wait()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

@@ -1,6 +1,6 @@
 """What `earshot bench compare` does: two runs whose results were kept, or two commits that are measured now."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,15 @@ from benchmarks.answers import OK
 from benchmarks.comparison.duel import KINDS, Plan, Side, duel
 from benchmarks.comparison.plot import draw
 from benchmarks.comparison.results_files import Results, differences, results_in
-from benchmarks.comparison.significance import rounds_needed
+from benchmarks.comparison.significance import FEWEST_ROUNDS, rounds_needed
 from benchmarks.comparison.trees import WORKING, agreed, checked_out, commit_of
-from benchmarks.comparison.verdicts import PICTURE, Comparison, rows_of
+from benchmarks.comparison.verdicts import PICTURE, Comparison, Row, rows_of
 from benchmarks.kept import folder_for, keep
 from benchmarks.provenance import Provenance
-from benchmarks.report import console, say, show_table
+from benchmarks.report import console, say, say_where, show_table
 from contract.errors import EarshotError
 
+_NAME = "compare"
 REPOSITORY = Path(__file__).parents[2]
 
 ROUNDS_NEEDED = rounds_needed(len(KINDS))
@@ -41,6 +42,8 @@ def compared(words: Words, plan: Callable[[], Plan], noise: float, *, gate: bool
     match [_results(word) for word in words]:
         case [Results() as a, Results() as b]:
             rows = rows_of(a.series, b.series, noise, in_turn=False)
+            if gate:
+                _require_rounds(rows)
             return Comparison((a.name, b.name), rows, noise, _APART, [*differences(a, b), *_unmatched(a, b)])
         case [None, None]:
             planned = plan()
@@ -60,11 +63,23 @@ def finish(comparison: Comparison, out: Path | None, *, gate: bool) -> None:
     show_table(comparison.table, comparison.summary)
     folder = folder_for(origin, out)
     draw(comparison, folder / PICTURE)
-    keep(folder, "compare", "A and B compared", origin, comparison.sections, comparison.series, comparison.details)
-    say(f"kept in {folder}")
+    keep(folder, _NAME, "A and B compared", origin, comparison.sections, comparison.series, comparison.details)
+    say_where(folder, _NAME)
     if gate and comparison.worse:
         console.print(f"worse: {', '.join(row.before.name for row in comparison.worse)}", soft_wrap=True)
         raise typer.Exit(1)
+
+
+def _require_rounds(rows: Sequence[Row]) -> None:
+    """What cannot be judged is never worse, so a gate would let it through."""
+    rounds = {row.before.name: (len(row.before.rounds), len(row.after.rounds)) for row in rows}
+    measured = {name: both for name, both in rounds.items() if any(both)} or rounds
+    name, (a, b) = min(measured.items(), key=lambda one: min(one[1]))
+    if min(a, b) < FEWEST_ROUNDS:
+        raise EarshotError(
+            f"a gate would pass anything: {name} was measured in {a} and {b} rounds, and fewer than {FEWEST_ROUNDS} "
+            "tell nothing: give the measurement more --rounds"
+        )
 
 
 def _results(word: str) -> Results | None:

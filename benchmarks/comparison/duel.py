@@ -8,7 +8,7 @@ import asyncio
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from statistics import mean
@@ -23,6 +23,7 @@ from benchmarks.comparison.trees import Tree
 from benchmarks.levels import WARM_SHARE
 from benchmarks.load import Request, closed_loop
 from benchmarks.processes import on_cpus
+from benchmarks.report import Say
 from benchmarks.series import Better, Series, gathered
 from benchmarks.served import Served
 from benchmarks.subject import Subject
@@ -119,7 +120,7 @@ class _Loaded:
         return self.slice_s * WARM_SHARE
 
 
-def duel(trees: Sequence[Tree], plan: Plan, say: Callable[[str], None]) -> list[Side]:
+def duel(trees: Sequence[Tree], plan: Plan, say: Say) -> list[Side]:
     """Every start and every load of both, in turn."""
     sides = [_introduced(tree, plan) for tree in trees]
     for number in range(1, plan.rounds + 1):

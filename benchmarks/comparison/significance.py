@@ -19,7 +19,7 @@ from benchmarks.series import Better, medians_drawn_anew, middle_of
 LEVEL = 0.05
 """How often at most a comparison of equals may find any difference at all."""
 
-_FEWEST_ROUNDS = 3
+FEWEST_ROUNDS = 3
 """Of less, nothing can be said about how much they vary."""
 
 _MOST_COUNTED, _FLIPS = 13, 20_000
@@ -74,7 +74,7 @@ def apart(before: Sequence[float], after: Sequence[float]) -> Finding:
 
 def _can_be_judged(*sides: Sequence[float]) -> bool:
     """Enough rounds, and nothing below zero: of that, a ratio says nothing."""
-    return all(len(values) >= _FEWEST_ROUNDS and min(values) >= 0 for values in sides)
+    return all(len(values) >= FEWEST_ROUNDS and min(values) >= 0 for values in sides)
 
 
 def corrected(findings: Sequence[Finding]) -> list[Finding]:
@@ -103,7 +103,7 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 def rounds_needed(figures: int) -> int:
     """In fewer rounds in turn, not even a difference in all of them could be told from chance."""
-    return next(rounds for rounds in count(_FEWEST_ROUNDS) if figures * 2.0 ** (1 - rounds) <= LEVEL)
+    return next(rounds for rounds in count(FEWEST_ROUNDS) if figures * 2.0 ** (1 - rounds) <= LEVEL)
 
 
 def sign_flip_p(logs: Numbers) -> float:

@@ -14,12 +14,14 @@ from benchmarks.latency.floors import Peaks
 from benchmarks.latency.order import FEWEST_ROUNDS, Order
 from benchmarks.latency.results import Absent
 from benchmarks.latency.worker import WorkerOrder
+from benchmarks.report import Say
 from contract.errors import EarshotError, UnavailableError
-
-Say = Callable[[str], None]
 
 PEAK_SHARE = 0.2
 """Of the time of an engine, for each size of matrix."""
+
+LEAST_SHARE = 0.25
+"""Of the seconds of a round, which the next one has at least."""
 
 _PEAKS = "benchmarks.latency.peaks"
 _T = TypeVar("_T")
@@ -62,20 +64,29 @@ class Contest:
         pace = self._order.pace
         peaks = {gpu: self._peaks(gpu) for gpu in sorted({engine.gpu for engine in self.running})}
         measured: dict[bool, list[dict[str, float]]] = {gpu: [] for gpu in peaks}
-        last_s = 0.0
+        last_s, seconds = 0.0, pace.seconds
         for number in range(pace.rounds):
             if number >= FEWEST_ROUNDS and time.perf_counter() - self._began + last_s > pace.within_s:
                 self._say(f"{number} rounds have to do: this machine has others to serve")
                 break
+            seconds *= self._hurry(number, last_s)
             began = time.perf_counter()
             for gpu, child in peaks.items():
-                measured[gpu].append(child.ask(PEAK_SHARE * pace.seconds))
+                measured[gpu].append(child.ask(PEAK_SHARE * seconds))
             for batch in pace.batches:
-                self.each(methodcaller("time", batch, pace.seconds), first=number)
+                self.each(methodcaller("time", batch, seconds, pace.slowest_run_s), first=number)
             last_s = time.perf_counter() - began
-            self._say(f"round {number + 1} of {pace.rounds}: {last_s:.0f} s")
+            self._say(f"round {number + 1} of {pace.rounds}: {last_s:.0f} s, {seconds:.2g} s of runs for each")
         self._require_some()
         return {gpu: Peaks.of(rounds) for gpu, rounds in measured.items()}
+
+    def _hurry(self, number: int, last_s: float) -> float:
+        """The share of the last round's seconds that leaves time for the rounds that there must be."""
+        missing = FEWEST_ROUNDS - number
+        if not last_s or missing <= 0:
+            return 1.0
+        left_s = self._order.pace.within_s - (time.perf_counter() - self._began)
+        return min(1.0, max(LEAST_SHARE, left_s / (missing * last_s)))
 
     def each(self, ask: Callable[[Contestant], _T], first: int = 0) -> dict[Engine, _T]:
         """Ask those that run in turn, beginning with another one each time; whoever breaks is out."""

@@ -1,5 +1,6 @@
 """One engine in its process: started, loaded, asked for its answers, timed in turn with the others, and ended."""
 
+import math
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -37,6 +38,8 @@ class Contestant:
         self.engine = engine
         self._order = order
         self._runs: dict[Place, list[dict[str, list[float]]]] = {}
+        self.too_slow: dict[int, float] = {}
+        """Seconds of a run by the batch that is left out for it, with all that are larger."""
         environment = {"TORCHINDUCTOR_CACHE_DIR": str(scratch)} | threads_wanted(order.threads)
         with ExitStack() as stack:
             self._complaints: IO[str] = stack.enter_context(TemporaryFile("w+", encoding="utf-8"))
@@ -66,12 +69,21 @@ class Contestant:
                     self.cost.compile_s[batch] = ms / 1000
         self._ask("pin", sorted(cpus))
 
-    def time(self, batch: int, seconds: float) -> None:
-        """One stretch of runs of every part at this batch size, if it is one of its sizes."""
-        for place, stretches in self._runs.items():
-            if place.batch == batch:
-                share = 1.0 if place.part == WHOLE else PART_SHARE
-                stretches.append(self._ask("measure", place.part, batch, share * seconds))
+    def time(self, batch: int, seconds: float, slowest_run_s: float = math.inf) -> None:
+        """One stretch of runs of the whole and of every part at this batch size, if it is one of its sizes."""
+        whole = self._runs.get(Place(WHOLE, batch))
+        if whole is None:
+            return
+        stretch = self._ask("measure", WHOLE, batch, seconds)
+        run_s = min(stretch["ms"]) / 1000
+        if run_s > slowest_run_s and not whole and batch > min(place.batch for place in self._runs):
+            self.too_slow[batch] = run_s
+            self._runs = {place: runs for place, runs in self._runs.items() if place.batch < batch}
+            return
+        whole.append(stretch)
+        for part in self._parts:
+            if part != WHOLE:
+                self._runs[Place(part, batch)].append(self._ask("measure", part, batch, PART_SHARE * seconds))
 
     def answers(self) -> NDArray[np.float64]:
         """Logits of the clips."""

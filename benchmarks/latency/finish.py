@@ -9,7 +9,7 @@ from benchmarks.latency import terminal, words
 from benchmarks.latency.pictures import draw
 from benchmarks.latency.results import FEWEST_FOR, Found, Latencies
 from benchmarks.provenance import Provenance
-from benchmarks.report import console, say, show_table
+from benchmarks.report import console, say, say_where, show_table
 
 _NAME = "latency"
 _PACKAGES = ("torch", "torchaudio", "onnx", "onnxruntime-gpu", "tensorrt-cu13", "tensorrt-rtx")
@@ -35,7 +35,7 @@ def finish(all_: Latencies, out: Path | None) -> None:
         series,
         _details(all_),
     )
-    say(f"latency.json, .md, .html and {len(words.PICTURES)} pictures: {folder}")
+    say_where(folder, _NAME)
 
 
 def _details(all_: Latencies) -> dict[str, Any]:
@@ -62,5 +62,5 @@ def _engine(all_: Latencies, one: Found) -> dict[str, Any]:
     works = {part: asdict(work) for part, work in one.works.items()}
     return asdict(one.engine) | {
         "cost": asdict(one.cost), "accuracy": one.accuracy and asdict(one.accuracy), "agreement": one.agreement,
-        "works": works, "places": places,
+        "works": works, "places": places, "too_slow_s": one.too_slow,
     }  # fmt: skip

@@ -1,10 +1,13 @@
-"""The least time that a machine allows: operations by its measured peak, bytes by its measured bandwidth."""
+"""The least time that a machine allows: operations by its measured peak, bytes by its measured bandwidth.
+
+What fits into a cache need not come from memory: bytes go by the best of the copies that touch as many or more.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from benchmarks.latency.operations import Work
-from benchmarks.latency.peaks import BYTES
+from benchmarks.latency.peaks import COPIES
 
 NAN = float("nan")
 
@@ -30,7 +33,14 @@ class Peaks:
 
     def memory_ms(self, work: Work, batch: int) -> float:
         """Of nothing but bytes: weights once, values once."""
-        return 1000 * (work.weight_bytes + batch * work.value_bytes) / self.per_s.get(BYTES, NAN)
+        touched = work.weight_bytes + batch * work.value_bytes
+        return 1000 * touched / self.bytes_per_s(touched)
+
+    def bytes_per_s(self, touched: float) -> float:
+        """Where all that is touched is so many bytes; of more than any copy touches, that of the largest."""
+        measured = {size: self.per_s[name] for size, name in COPIES.items() if name in self.per_s}
+        enough = min(touched, max(measured, default=0))
+        return max((per_s for size, per_s in measured.items() if size >= enough), default=NAN)
 
     def floor_ms(self, work: Work | None, batch: int) -> float:
         """The larger of both, for they may overlap."""

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.latency.accuracy import by_asking, by_manifest, witness_for
-from benchmarks.latency.contest import Contest, Say
+from benchmarks.latency.contest import Contest
 from benchmarks.latency.contestant import Contestant
 from benchmarks.latency.engines import REFERENCE, Engine, absence
 from benchmarks.latency.graphs import take_apart
 from benchmarks.latency.order import Order
 from benchmarks.latency.results import Accuracy, Found, Latencies
+from benchmarks.report import Say
 from contract.errors import EarshotError
 
 Logits = NDArray[np.float64]
@@ -35,7 +36,7 @@ def measure(order: Order, say: Say) -> Latencies:
         found = tuple(
             Found(
                 one.engine, one.cost, one.timings, works.get(one.engine.graph, {}),
-                accuracies.get(one.engine), agreement(wanted, logits[one.engine]),
+                accuracies.get(one.engine), agreement(wanted, logits[one.engine]), one.too_slow,
             )
             for one in contest.running.values()
         )  # fmt: skip

@@ -27,11 +27,13 @@ class Pace:
     compiles: bool
     """Whether engines that compile are worth the wait where nobody has named them."""
     within_s: float = math.inf
-    """No round is begun that would end later than this, once there are the `FEWEST_ROUNDS`."""
+    """No round is begun that would end later than this, once there are the `FEWEST_ROUNDS`; these are hurried."""
+    slowest_run_s: float = math.inf
+    """Where one run takes longer, this batch and larger ones are left out, unless it is the smallest."""
 
 
 FEWEST_ROUNDS = 3
-USUAL = Pace(7, 0.2, BATCHES, compiles=True, within_s=210.0)
+USUAL = Pace(7, 0.2, BATCHES, compiles=True, within_s=210.0, slowest_run_s=1.0)
 QUICK = Pace(3, 0.05, (1, 8), compiles=False)
 
 
@@ -43,6 +45,8 @@ class Order:
     engines: tuple[Engine, ...]
     are_named: bool
     """Whether the engines were asked for by name."""
+    are_sized: bool
+    """Whether the batches were."""
     pace: Pace
     threads: int
     cpus: Cpus
@@ -50,9 +54,9 @@ class Order:
     cache: Path | None = None
 
     def batches_of(self, engine: Engine) -> tuple[int, ...]:
-        """Every size, but for an engine that compiles: unless it was named, the smallest and one more."""
+        """Every size, but for an engine that compiles: unless it and they were named, the smallest and one more."""
         batches = self.pace.batches
-        if not engine.is_compiled or self.are_named:
+        if not engine.is_compiled or (self.are_named and self.are_sized):
             return batches
         return tuple(sorted({batches[0], *[size for size in batches if size <= _COMPILED_UP_TO][-1:]}))
 
@@ -80,9 +84,12 @@ def order_of(
     usual = QUICK if quick else USUAL
     sizes = usual.batches if batches is None else batches_in(batches)
     within_s = usual.within_s if rounds is None else math.inf
-    pace = Pace(rounds or usual.rounds, seconds or usual.seconds, sizes, usual.compiles, within_s)
-    wanted, cores = chosen(engines), cores_for(threads, cpus)
-    return Order(open_bundle(find_bundle(bundle)), wanted, bool(engines), pace, threads, cores, data, cache)
+    slowest_run_s = usual.slowest_run_s if rounds is None and batches is None else math.inf
+    pace = Pace(rounds or usual.rounds, seconds or usual.seconds, sizes, usual.compiles, within_s, slowest_run_s)
+    wanted, cores, are_sized = chosen(engines), cores_for(threads, cpus), batches is not None
+    return Order(
+        open_bundle(find_bundle(bundle)), wanted, bool(engines), are_sized, pace, threads, cores, data, cache
+    )
 
 
 def batches_in(words: str) -> tuple[int, ...]:

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from benchmarks.pace import in_seconds, repeated
 
-BYTES = "bytes"
-"""Beside the precisions: bytes read and written per second by a large copy."""
+COPIES = {size: f"bytes, {size >> 20} MiB at once" for size in (2**20, 2**22, 2**24, 2**26, 2**29)}
+"""Beside the precisions: bytes read and written per second by copies that touch so many, from what caches hold to
+what they do not, unless they are shared by many cores."""
 
 _SIZES = (192, 256, 384, 512)
 _GPU_SIZES = (2048, 4096, 8192)
 _COPIED = 2**28
-"""Bytes: more than caches hold, unless they are shared by many cores."""
+"""Bytes of one run, in as many copies as it takes: a run of one small copy would be all call."""
 Run = Callable[[], Any]
 Works = Iterator[tuple[str, float, Run]]
 """What it is a peak of, how much of it one run is, and the run."""
@@ -48,7 +49,7 @@ def best(works: list[tuple[str, float, Run]], seconds: float) -> dict[str, float
 
 
 def cpu_works(threads: int) -> Works:
-    """Products in float32 and in 8 bits, and a copy, by so many threads."""
+    """Products in float32 and in 8 bits, and copies, by so many threads."""
     random = np.random.default_rng(0)
     for size in _SIZES:
         left, right = random.standard_normal((2, size, size), np.float32)
@@ -57,7 +58,8 @@ def cpu_works(threads: int) -> Works:
         bytes_left = random.integers(0, 255, (size, size), np.uint8, endpoint=True)
         bytes_right = random.integers(-64, 64, (size, size), np.int8, endpoint=True)
         yield "int8", size**3, _onnx_product("MatMulInteger", bytes_left, bytes_right, threads)
-    yield BYTES, 2 * _COPIED, _copy(threads)
+    for touched, name in COPIES.items():
+        yield name, 2 * _COPIED, _copies(touched // 2, threads)
 
 
 def gpu_works() -> Works:
@@ -78,9 +80,10 @@ def gpu_works() -> Works:
             left, right = (torch.randn(size, size, device="cuda", dtype=kind) for _ in range(2))
             out = torch.empty_like(left)
             yield name, size**3, waited(partial(torch.matmul, left, right, out=out))
-    here = torch.zeros(_COPIED, dtype=torch.uint8, device="cuda")
-    there = torch.empty_like(here)
-    yield BYTES, 2 * _COPIED, waited(partial(there.copy_, here))
+    for touched, name in COPIES.items():
+        here = torch.zeros(touched // 2, dtype=torch.uint8, device="cuda")
+        there = torch.empty_like(here)
+        yield name, 2 * _COPIED, waited(_again(partial(there.copy_, here), _COPIED // here.numel()))
 
 
 def _onnx_product(kind: str, left: NDArray[Any], right: NDArray[Any], threads: int) -> Run:
@@ -102,16 +105,25 @@ def _onnx_product(kind: str, left: NDArray[Any], right: NDArray[Any], threads: i
     return partial(session.run, None, {"left": left})
 
 
-def _copy(threads: int) -> Run:
+def _copies(size: int, threads: int) -> Run:
     """Each thread copies a part."""
-    here, there = np.zeros(_COPIED, np.uint8), np.ones(_COPIED, np.uint8)
+    here, there = np.zeros(size, np.uint8), np.ones(size, np.uint8)
     here[:] = 1  # its pages are had by writing
-    if threads == 1:
-        return partial(np.copyto, there, here)
-    bounds = np.linspace(0, _COPIED, threads + 1).astype(int).tolist()
-    pool = ThreadPoolExecutor(threads)
+    bounds = np.linspace(0, size, threads + 1).astype(int).tolist()
     pieces = [slice(start, stop) for start, stop in pairwise(bounds)]
-    return lambda: list(pool.map(lambda piece: np.copyto(there[piece], here[piece]), pieces))
+    runs = [_again(partial(np.copyto, there[piece], here[piece]), _COPIED // size) for piece in pieces]
+    if threads == 1:
+        return runs[0]
+    pool = ThreadPoolExecutor(threads)
+    return lambda: list(pool.map(lambda run: run(), runs))
+
+
+def _again(run: Run, times: int) -> Run:
+    def all_of_them() -> None:
+        for _ in range(times):
+            run()
+
+    return all_of_them
 
 
 if __name__ == "__main__":

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
+from matplotlib.ticker import NullLocator
 
 from benchmarks.latency.results import Accuracy, Found, Latencies, Place, Timings
 from benchmarks.latency.words import PICTURES
-from benchmarks.plots import LIMIT, OTHERS, OURS, picture
+from benchmarks.plots import LIMIT, OTHERS, OURS, picture, plain_numbers
 from benchmarks.series import gathered
 from export.part import FRONT_END, NETWORK, WHOLE
 
@@ -104,9 +104,7 @@ def _accuracy(all_: Latencies, file: Path) -> None:
                 rate, 100 * accuracy.share, _error(accuracy), fmt=mark, ms=9, color=colour, capsize=3, label=title
             )
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(ScalarFormatter())
-        axes.xaxis.set_minor_locator(NullLocator())
+        plain_numbers(axes.xaxis)
         axes.margins(x=0.15)
         axes.set_xlabel(f"clips per second, batch {batch}")
         axes.set_ylabel("right answers, % (95 % interval)")
@@ -118,9 +116,7 @@ def _from_zero_or_by_powers(axes: Axes) -> None:
     values = np.concatenate([np.asarray(line.get_ydata(), np.float64) for line in axes.get_lines()])
     if values.max() > _FAR_APART * values.min():
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(ScalarFormatter())
-        axes.yaxis.set_minor_locator(NullLocator())
+        plain_numbers(axes.yaxis)
     else:
         axes.set_ylim(bottom=0)
 

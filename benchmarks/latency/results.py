@@ -17,8 +17,6 @@ from export.part import WHOLE, Part
 FEWEST_FOR = {50: 1, 95: 20, 99: 100}
 """Runs without which a percentile would be the slowest run by another name."""
 
-_MS = 1000
-
 
 class Place(NamedTuple):
     """What was timed: a part of an engine, at one batch size."""
@@ -100,6 +98,8 @@ class Found:
     accuracy: Accuracy | None = None
     agreement: float | None = None
     """Share of the clips that it names as PyTorch does."""
+    too_slow: dict[int, float] = field(default_factory=dict)
+    """Seconds of a run by the batch that was left out for it, with all that are larger."""
 
     def at(self, part: Part, batch: int) -> Timings | None:
         """Where it was timed."""
@@ -110,12 +110,10 @@ class Found:
         return sorted(place.batch for place in self.timings if place.part == WHOLE)
 
     def series(self) -> Iterator[Series]:
-        """Latency and clips per second of every place, by names that other measurements use as well."""
+        """Latency of every place; clips per second say the same once more, and would be judged a second time."""
         for (part, batch), timings in self.timings.items():
             title = self.engine.title if part == WHOLE else f"{self.engine.title}, {part}"
-            per_s = tuple(_MS * batch / ms for ms in timings.medians)
             yield Series(f"{title}/batch {batch}/p50", "ms", "lower", timings.medians)
-            yield Series(f"{title}/batch {batch}/clips per second", "/s", "higher", per_s)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from benchmarks.latency.floors import NAN
-from benchmarks.latency.peaks import BYTES
+from benchmarks.latency.peaks import COPIES
 from benchmarks.latency.results import Found, Latencies, Place, Timings
 from benchmarks.page import Cell, Table
 from benchmarks.series import gathered
@@ -32,6 +32,7 @@ def by_batch(all_: Latencies) -> Table:
     """Every engine at every batch, waveform to scores."""
     has_gpu = any(one.engine.gpu for one in all_.found)
     head = ["engine", "batch", "p50 ms", "95 % interval", "p95", "p99", "clips/s", "× real time"]
+    width = len(head) + 2 + has_gpu
     rows: list[list[Cell]] = []
     for one in all_.found:
         for batch in one.batches():
@@ -39,7 +40,15 @@ def by_batch(all_: Latencies) -> Table:
             cells: list[Cell] = [one.engine.title, batch, *_latency(all_, timings, batch)]
             cells += [timings.device_p50] if has_gpu else []
             rows.append([*cells, *_floor(all_, one, WHOLE, batch)])
+        rows += [[one.engine.title, batch, *[None] * (width - 2)] for batch in one.too_slow]
     return Table([*head, *(["p50 by GPU clock"] if has_gpu else []), "floor ms", "p50 ÷ floor"], rows)
+
+
+def left_out(all_: Latencies) -> Iterator[str]:
+    """What stands as a dash, and why."""
+    for one in all_.found:
+        for batch, seconds in one.too_slow.items():
+            yield f"{one.engine.title} is left out from batch {batch} on: one run takes {seconds:.1f} s."
 
 
 def costs(all_: Latencies) -> Table:
@@ -91,7 +100,7 @@ def not_here(all_: Latencies) -> Table:
 def _peak_rows(all_: Latencies) -> Iterator[tuple[Cell, ...]]:
     for gpu, peaks in all_.peaks.items():
         for name, per_s in peaks.per_s.items():
-            unit = "GB/s copied, read and written" if name == BYTES else "G multiply-accumulates/s"
+            unit = "GB/s copied, read and written" if name in COPIES.values() else "G multiply-accumulates/s"
             yield f"{_DEVICES[gpu]}, {name}", per_s / _G, unit
 
 

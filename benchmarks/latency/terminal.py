@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from benchmarks.latency.floors import NAN
 from benchmarks.latency.results import Found, Latencies, Timings
-from benchmarks.latency.tables import p50, percent
+from benchmarks.latency.tables import left_out, p50, percent
 from benchmarks.page import Cell, Table
 from export.part import FRONT_END, NETWORK, WHOLE
 
@@ -25,6 +25,7 @@ def sentences(all_: Latencies) -> Iterator[str]:
     yield f"seconds of sound per second: clips per second × {all_.window_s:g}; agree: with PyTorch, on forty clips"
     for whose in sorted({one.accuracy.whose for one in all_.found if one.accuracy}):
         yield f"right answers: {whose}"
+    yield from left_out(all_)
     for absent in all_.absent:
         yield f"{absent.engine.name}: {absent.sentence}"
 

@@ -18,7 +18,7 @@ def sections(all_: Latencies) -> list[Section]:
     smallest = all_.order.pace.batches[0]
     made = [
         Section(f"Batch {smallest}", [_subject(all_), _method(all_)], tables.at_smallest(all_), [one]),
-        Section("By batch", [_TAILS], tables.by_batch(all_), [batches]),
+        Section("By batch", [_TAILS, *tables.left_out(all_)], tables.by_batch(all_), [batches]),
         Section("Before the first answer, and the answers", [_COST, _ANSWERS], tables.costs(all_), [accuracy]),
         Section("Front end and network apart", [_APART], tables.apart(all_)),
         Section("The floor", [_FLOOR, _SHARED_FLOOR], tables.floor(all_)),
@@ -40,9 +40,9 @@ def _method(all_: Latencies) -> str:
     pace = all_.order.pace
     return (
         f"Every engine is a process of its own. They take turns in {all_.rounds} rounds, each of which begins with "
-        f"another engine: after a warm-up {pace.seconds:g} s of runs at each batch size, half as much for each part. "
-        "p50 is the median of the rounds' medians, its interval a bootstrap over the rounds; clips per second follow "
-        f"from it. All of it took {all_.took_s:.0f} s."
+        f"another engine: after a warm-up {pace.seconds:g} s of runs at each batch size, half as much for each part, "
+        "and less of both where time is short. p50 is the median of the rounds' medians, its interval a bootstrap "
+        f"over the rounds; clips per second follow from it. All of it took {all_.took_s:.0f} s."
     )
 
 
@@ -67,8 +67,9 @@ _APART = (
 _FLOOR = (
     "The least time that this machine allows, the larger of two: the multiplications of the graph's convolutions and "
     "products, by the best rate at which large matrices of that precision were multiplied here; and the bytes of "
-    "weights, of the waveform, and of what each convolution and product gives, touched once, by the bandwidth of a "
-    "large copy. Peaks are measured in every round, and the best of all counts."
+    "weights, of the waveform, and of what each convolution and product gives, touched once, by the bandwidth of "
+    "the fastest copy that touches as many bytes or more: what fits into a cache is held to the cache's speed. Peaks "
+    "are measured in every round, and the best of all counts."
 )
 _SHARED_FLOOR = (
     "PyTorch's engines share the floor of the graph of their precision, though their front end is an FFT, which "

@@ -19,9 +19,8 @@ from benchmarks.load import closed_loop, open_loop
 from benchmarks.page import Section, Table
 from benchmarks.processes import on_cpus
 from benchmarks.provenance import Provenance
-from benchmarks.rates.rounds import Say
 from benchmarks.rates.sink import LABEL, Sink
-from benchmarks.report import say_where, show_table
+from benchmarks.report import Say, say_where, show_table
 from benchmarks.series import Series, gathered
 from benchmarks.subject import Subject
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from benchmarks.answers import OK, REFUSED, Answers, Seconds, percentile
+from benchmarks.answers import OK, REFUSED, SILENT, Answers, Seconds, percentile
 from benchmarks.levels import WARM_SHARE
 from benchmarks.rates.places import Place
 
@@ -23,8 +23,17 @@ ONE_LATE_IN = 100
 BISECTIONS = 3
 """Between the last rate that holds and the first that does not: an eighth of the gap is left."""
 
+CONFIRMED_BY, LONGER = 500, (2.0, 3.0)
+"""Requests that confirm a knee, as far as they come within so many times the seconds of a load, from and to."""
+
+CONFIRMATIONS, STEP_DOWN = 3, 0.95
+"""Looks at most, each at so much of the rate before."""
+
 CLIENT_SHARE = 0.25
 """Of the 99th percentile of latency: a client that is later than that has measured itself."""
+
+DRAIN_S, DRAIN_TIMES = 1.0, 10
+"""After a load, answers are waited for as long as the larger of this and so many times the bound."""
 
 GIVEN_UP = "deadline_exceeded"
 """No error, where a request said itself by when it wants its answer."""
@@ -77,9 +86,14 @@ class Step:
         return self.refused_per_s / self.due_per_s if self.due_per_s else 0.0
 
     @property
+    def unanswered(self) -> int:
+        """When the client left."""
+        return self.codes.get(SILENT, 0)
+
+    @property
     def errors(self) -> int:
-        """Neither answered rightly nor refused."""
-        fine = {OK, REFUSED, GIVEN_UP} if self.urgent else {OK, REFUSED}
+        """Neither answered rightly nor refused, nor left without an answer."""
+        fine = {OK, REFUSED, SILENT, GIVEN_UP} if self.urgent else {OK, REFUSED, SILENT}
         return sum(count for code, count in self.codes.items() if code not in fine)
 
     @property
@@ -95,7 +109,7 @@ class Step:
 
 def offer(place: Place, rate: float, seconds: float, slo_ms: float, seed: int, *, urgent: bool = False) -> Step:
     """So many requests per second; urgent ones say that they want their answer within the bound or not at all."""
-    answers, cost = place.opened(rate, seconds, seed, slo_ms if urgent else None)
+    answers, cost = place.opened(rate, seconds, seed, drained_s(slo_ms), slo_ms if urgent else None)
     warm = seconds * WARM_SHARE
     counted = answers.due_between(warm, seconds)
     good, refused = counted.coded(OK), counted.coded(REFUSED)
@@ -112,25 +126,52 @@ def offer(place: Place, rate: float, seconds: float, slo_ms: float, seed: int, *
     )  # fmt: skip
 
 
+def drained_s(slo_ms: float) -> float:
+    """Seconds for which answers are waited for after a load."""
+    return max(DRAIN_S, DRAIN_TIMES * slo_ms / 1000)
+
+
+def confirming_s(rate: float, seconds: float) -> float:
+    """Seconds of the longer load that confirms this rate."""
+    least, most = LONGER
+    return min(max(least * seconds, CONFIRMED_BY / rate), most * seconds)
+
+
 def _ended_between(answers: Answers, start: float, stop: float) -> int:
     """At low rates answers are too few for the rate from one to another to mean anything."""
     return int(((answers.ended >= start) & (answers.ended < stop)).sum())
 
 
-def find_knee(
-    ladder: Iterable[tuple[float, bool]], holds: Callable[[float], bool], bisections: int = BISECTIONS
-) -> float:
-    """The highest rate that holds: of those that were tried, then between it and the next one above.
+@dataclass(frozen=True)
+class Knee:
+    """The highest rate that holds."""
 
-    One that failed below one that holds had a bad moment. Where the highest that was tried holds, it is that.
+    per_s: float
+    is_confirmed: bool
+    """By a load that lasts longer."""
+
+
+def find_knee(
+    ladder: Iterable[tuple[float, bool]],
+    holds: Callable[[float], bool],
+    confirms: Callable[[float], bool],
+    bisections: int = BISECTIONS,
+) -> Knee:
+    """Below the first rate that was tried and failed, by halves; then down until a longer load holds as well.
+
+    A rate above the first that failed held by luck. Where none failed, the search begins at the highest.
     """
-    tried = dict(ladder)
-    low = max((rate for rate, held in tried.items() if held), default=0.0)
-    above = [rate for rate in tried if rate > low]
-    if not above:
-        return low
-    high = min(above)
-    for _ in range(bisections):
-        middle = (low + high) / 2
-        low, high = (middle, high) if holds(middle) else (low, middle)
-    return low
+    tried = sorted(ladder)
+    failed = next((place for place, (_, held) in enumerate(tried) if not held), None)
+    below = tried[:failed]
+    low = below[-1][0] if below else 0.0
+    if failed is not None:
+        high = tried[failed][0]
+        for _ in range(bisections):
+            middle = (low + high) / 2
+            low, high = (middle, high) if holds(middle) else (low, middle)
+    for _ in range(CONFIRMATIONS if low else 0):
+        if confirms(low):
+            return Knee(low, is_confirmed=True)
+        low *= STEP_DOWN
+    return Knee(low, is_confirmed=False)

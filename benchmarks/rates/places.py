@@ -3,20 +3,22 @@
 import http.client
 import json
 import socket
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from benchmarks import load
-from benchmarks.answers import Answers
+from benchmarks.answers import SILENT, Answers
 from benchmarks.bench import raw_order, requests_for
 from benchmarks.cost import Cost, Load, Meter
 from benchmarks.load import Request, closed_loop, open_loop
 from benchmarks.processes import on_cpus
 from benchmarks.raw import RawEngine, RawFigures
 from benchmarks.served import Served
+from benchmarks.server import LONGEST_CALMING_S
 from benchmarks.subject import Subject
 from benchmarks.wire import CLASSIFY, HOST
 from contract.errors import EarshotError
@@ -25,6 +27,7 @@ RAW_S = 0.4
 """For which the bare engine is measured at each of two batch sizes, once a round."""
 
 _PATIENCE_S = 10.0
+_LOOK_S = 0.05
 _UNKNOWN = "an unknown model"
 
 Charged = tuple[Answers, Cost]
@@ -80,10 +83,26 @@ class Place:
         requests, (host, port) = self.requests(), self._where
         return self.charged(lambda: closed_loop(port, requests, connections, seconds, pause_s, host=host))
 
-    def opened(self, rate: float, seconds: float, seed: int, within_ms: float | None = None) -> Charged:
-        """So many requests per second, whether or not they are answered."""
+    def opened(
+        self, rate: float, seconds: float, seed: int, drain_s: float, within_ms: float | None = None
+    ) -> Charged:
+        """So many requests per second, whether or not they are answered; in the end the service is idle again."""
         requests, (host, port) = self.requests(within_ms), self._where
-        return self.charged(lambda: open_loop(port, requests, rate, seconds, seed, host=host))
+        answers, cost = self.charged(
+            lambda: open_loop(port, requests, rate, seconds, seed, host=host, drain_s=drain_s)
+        )
+        if answers.count(SILENT):
+            self._wait_until_idle()
+        return answers, cost
+
+    def _wait_until_idle(self) -> None:
+        """What was asked before is done, or dropped since its client has left, when one more sound is answered."""
+        stop = time.perf_counter() + LONGEST_CALMING_S
+        with suppress(EarshotError):
+            while (
+                time.perf_counter() < stop and self.address.ask("POST", CLASSIFY, self.bodies[0])[0] != http.client.OK
+            ):
+                time.sleep(_LOOK_S)
 
     @property
     def _where(self) -> tuple[str, int]:

@@ -4,11 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from benchmarks.page import Picture
-from benchmarks.plots import LIMIT, OTHERS, OURS, picture
+from benchmarks.plots import LIMIT, OTHERS, OURS, picture, plain_numbers
 from benchmarks.rates.ladder import Step
 from benchmarks.rates.rounds import Found
 from benchmarks.rates.rows import Row, capacity_of, knee_of, ladder, urgent
@@ -30,9 +28,13 @@ def draw(found: Found, folder: Path) -> list[Picture]:
         _goodput(rates, found)
         _fates(shares, found)
     return [
-        Picture("load-latency.png", "Latency percentiles against the offered rate, with the knee and the bound"),
         Picture(
-            "load-goodput.png", "Answers per second and shares in time, late and refused against the offered rate"
+            "load-latency.png",
+            "Latency percentiles of right answers against the offered rate, with the knee and the bound",
+        ),
+        Picture(
+            "load-goodput.png",
+            "Answers per second and shares in time, late or unanswered, and refused against the offered rate",
         ),
     ]
 
@@ -44,9 +46,9 @@ def _latency(axes: Axes, found: Found) -> None:
     p99 = [[one.p99_ms for one in row.steps] for row in rows]
     axes.fill_between(rates, list(map(min, p99)), list(map(max, p99)), color=OURS, alpha=0.12, linewidth=0)
     axes.axhline(found.slo_ms, color=LIMIT, linestyle="--", linewidth=1, label=f"bound, {found.slo_ms:.1f} ms")
-    _finish(axes, found, "Latency at given rates; the band spans the p99 of the rounds")
+    _finish(axes, found, "Latency of right answers at given rates; the band spans the p99 of the rounds")
     axes.set(yscale="log", ylabel="ms since the request was due")
-    _plain_numbers(axes.yaxis)
+    plain_numbers(axes.yaxis)
 
 
 def _goodput(axes: Axes, found: Found) -> None:
@@ -56,7 +58,7 @@ def _goodput(axes: Axes, found: Found) -> None:
         axes.plot(_rates(of), [row.median(figure) for row in of], style, color=color, label=name, ms=4)
 
     axes.plot(_rates(rows), _rates(rows), ":", color=OTHERS[0], linewidth=1, label="all that is offered")
-    line("answered", lambda one: one.answered_per_s, rows, "o-", OURS)
+    line("answered rightly", lambda one: one.answered_per_s, rows, "o-", OURS)
     line("in time", lambda one: one.in_time_per_s, rows, "s--", OURS)
     if hurried:
         line("in time, where requests say by when", lambda one: one.in_time_per_s, hurried, "D-", OTHERS[3])
@@ -71,7 +73,7 @@ def _fates(axes: Axes, found: Found) -> None:
     wrong = [row.errors / sum(one.requests for one in row.steps) for row in rows]
     late = [max(0.0, 1 - sum(others)) for others in zip(in_time, refused, wrong, strict=True)]
     axes.stackplot(
-        _rates(rows), in_time, late, refused, wrong, labels=("in time", "late", "refused", "error"),
+        _rates(rows), in_time, late, refused, wrong, labels=("in time", "late or unanswered", "refused", "error"),
         colors=(OURS, OTHERS[1], OTHERS[2], LIMIT), alpha=0.8,
     )  # fmt: skip
     _finish(axes, found, "What becomes of them")
@@ -83,16 +85,9 @@ def _finish(axes: Axes, found: Found, title: str) -> None:
     axes.axvline(knee, color=LIMIT, linewidth=1, label=f"knee, {knee:.0f}/s")
     axes.axvline(capacity, color=OTHERS[0], linewidth=1, label=f"full load, {capacity:.0f}/s")
     axes.set(xscale="log", xlabel="requests offered per second")
-    _plain_numbers(axes.xaxis)
+    plain_numbers(axes.xaxis)
     axes.set_title(title, loc="left", fontsize=10)
     axes.legend(fontsize=8, framealpha=0.8, edgecolor="none")
-
-
-def _plain_numbers(axis: Axis) -> None:
-    """1, 2, 5, 10 … as people write them."""
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _rates(rows: Sequence[Row]) -> list[float]:

@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.kept import folder_for, keep
 from benchmarks.page import Cell, Section, Table
 from benchmarks.provenance import Provenance
-from benchmarks.rates.ladder import CLIENT_SHARE, ONE_LATE_IN
+from benchmarks.rates.ladder import CLIENT_SHARE, CONFIRMED_BY, LONGER, ONE_LATE_IN, STEP_DOWN, drained_s
 from benchmarks.rates.plots import draw
 from benchmarks.rates.rounds import OVERLOAD, SLO_TIMES, Found
 from benchmarks.rates.rows import (
@@ -38,9 +38,11 @@ _LIKE_MLPERF = (
 )
 
 _COLUMNS = (
-    "×: the rate as a share of the capacity. In time: a right answer within the bound. Late: by how much the client "
-    "was, p99. CPU: of the service, for each right answer. Latencies, late and CPU in ms. Where fewer than a hundred "
-    "answers came in a round, its p99 is the slowest of them."
+    "×: the rate as a share of the capacity. Percentiles are of right answers alone: beyond the capacity, of the "
+    "requests that were let in and answered before the client left. In time: a right answer within the bound, as a "
+    "share of all requests that were due; what is refused, fails or has no answer is not in time. Late: by how much "
+    "the client was, p99. CPU: of the service, for each right answer. Latencies, late and CPU in ms. Where fewer "
+    "than a hundred answers came in a round, its p99 is the slowest of them."
 )
 
 
@@ -51,8 +53,8 @@ def finish(found: Found, setup: dict[str, Any], out: Path | None) -> None:
     pictures = draw(found, folder)
     sections = [
         Section("In short", list(_in_short(found))),
-        Section("Scenarios", [_LIKE_MLPERF], _scenarios(found)),
-        Section("At given rates", [_how(found), _COLUMNS], _rates(found), pictures),
+        Section("Scenarios", [_LIKE_MLPERF, *_beside(found)], _scenarios(found)),
+        Section("At given rates", [_how(found), _ends(found), _COLUMNS], _rates(found), pictures),
         *_hurried(found),
     ]
     details = {
@@ -72,10 +74,13 @@ def finish(found: Found, setup: dict[str, Any], out: Path | None) -> None:
 def _in_short(found: Found) -> Iterator[str]:
     capacity, knee = capacity_of(found), knee_of(found)
     given = "as asked" if found.plan.slo_ms else f"{SLO_TIMES} times what a lone request takes"
-    low, high = min(one.knee_per_s for one in found.rounds), max(one.knee_per_s for one in found.rounds)
+    knees = [one.knee for one in found.rounds]
+    low, high = min(one.per_s for one in knees), max(one.per_s for one in knees)
+    confirmed = sum(one.is_confirmed for one in knees)
     yield (
-        f"The knee is at {knee:.1f} requests per second ({low:.1f} to {high:.1f} over the rounds), "
-        f"{knee / capacity:.2f} of the {capacity:.1f} that are answered at full load: up to there "
+        f"The knee is at {knee:.1f} requests per second ({low:.1f} to {high:.1f} over the rounds, confirmed by a "
+        f"longer load in {confirmed} of {len(knees)}), {knee / capacity:.2f} of the "
+        f"{capacity:.1f} that are answered at full load: up to there "
         f"{ONE_LATE_IN - 1} of {ONE_LATE_IN} requests have their right answer within {found.slo_ms:.1f} ms ({given})."
     )
     most = ladder(found)[-1]
@@ -100,8 +105,17 @@ def _how(found: Found) -> str:
     )
 
 
+def _ends(found: Found) -> str:
+    return (
+        f"After each load answers are waited for {drained_s(found.slo_ms):.1f} s; requests that have none by then "
+        "count as unanswered, and the next load begins when the service is idle again. The knee is looked for below "
+        f"the first rate that fails, and confirmed by a load {LONGER[0]:g} to {LONGER[1]:g} times as long, for "
+        f"{CONFIRMED_BY} requests if they come in that time; where that fails, {STEP_DOWN:g} of the rate is tried."
+    )
+
+
 def _scenarios(found: Found) -> Table:
-    knees = [one.knee_per_s for one in found.rounds]
+    knees = [one.knee.per_s for one in found.rounds]
     shares = [offline_share(one) for one in found.rounds]
     always, bound = f"{OFFLINE_CONNECTIONS} at all times", f"per s, p99 ≤ {found.slo_ms:.1f} ms"
     single, multi, offline = (
@@ -114,6 +128,15 @@ def _scenarios(found: Found) -> Table:
         ["offline", always, "per s", *_spread([one.per_s for one in offline]), _errors(offline)],
         ["", "", "share of the bare engine", *_spread(shares), None],
     ])  # fmt: skip
+
+
+def _beside(found: Found) -> Iterator[str]:
+    drifts = [one.scenarios.raw_drift for one in found.rounds if one.scenarios.raw]
+    if drifts:
+        yield (
+            "The bare engine was measured before offline and after, on the same cores; the share is of the mean. Its "
+            f"two looks differed by up to {max(drifts):.0%}."
+        )
 
 
 def _tails(rounds: Sequence[Scenario]) -> list[Cell]:
@@ -131,8 +154,8 @@ def _spread(values: Sequence[float]) -> list[Cell]:
 
 def _rates(found: Found) -> Table:
     head = [
-        "offered/s", "×", "p50", "p95", "p99", "p99.9", "right/s", "in time/s", "in time", "refused/s", "errors",
-        "late", "CPU", "",
+        "offered/s", "×", "p50", "p95", "p99", "p99.9", "right/s", "in time/s", "in time", "refused/s", "unanswered",
+        "errors", "late", "CPU", "",
     ]  # fmt: skip
     return Table(head, [_rate(row) for row in ladder(found)])
 
@@ -143,7 +166,7 @@ def _rate(row: Row) -> list[Cell]:
         row.offered_per_s, f"{row.share:.2f}", of(lambda one: one.p50_ms), of(lambda one: one.p95_ms),
         of(lambda one: one.p99_ms), row.p999_ms, of(lambda one: one.answered_per_s),
         of(lambda one: one.in_time_per_s), f"{of(lambda one: one.in_time):.1%}",
-        of(lambda one: one.refused_per_s), row.errors, of(lambda one: one.client_lag_ms),
+        of(lambda one: one.refused_per_s), row.unanswered, row.errors, of(lambda one: one.client_lag_ms),
         of(lambda one: one.server_cpu_ms), row.notes,
     ]  # fmt: skip
 
@@ -152,7 +175,18 @@ def _hurried(found: Found) -> list[Section]:
     rows = urgent(found)
     if not rows:
         return []
-    head = ["offered/s", "×", "right/s", "in time/s", "of capacity", "p99", "refused/s", "refused in", "errors"]
+    head = [
+        "offered/s",
+        "×",
+        "right/s",
+        "in time/s",
+        "of capacity",
+        "p99",
+        "refused/s",
+        "refused in",
+        "unanswered",
+        "errors",
+    ]
     text = (
         f"The same rates beyond the capacity, by requests that say `?timeout_ms={max(1, round(found.slo_ms))}`: what "
         "cannot be answered by then is refused at once instead of being answered too late. Of capacity: what is "
@@ -167,5 +201,5 @@ def _urgent(row: Row) -> list[Cell]:
     return [
         row.offered_per_s, f"{row.share:.2f}", of(lambda one: one.answered_per_s), in_time,
         in_time / row.capacity_per_s, of(lambda one: one.p99_ms), of(lambda one: one.refused_per_s),
-        of(lambda one: one.refused_p99_ms), row.errors,
+        of(lambda one: one.refused_p99_ms), row.unanswered, row.errors,
     ]  # fmt: skip

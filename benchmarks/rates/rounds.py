@@ -1,14 +1,13 @@
 """All of `earshot bench load`, in turn, round by round: scenarios, rates from low to far too high, and the knee."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import count
 from typing import Any
 
-from benchmarks.rates.ladder import QUICK_SHARES, SHARES, Step, find_knee, offer
+from benchmarks.rates.ladder import QUICK_SHARES, SHARES, Knee, Step, confirming_s, find_knee, offer
 from benchmarks.rates.places import Place
 from benchmarks.rates.scenarios import Scenarios, play
-from benchmarks.raw import RawFigures
+from benchmarks.report import Say
 from contract.errors import EarshotError
 
 OVERLOAD = 1.05
@@ -16,8 +15,6 @@ OVERLOAD = 1.05
 
 SLO_TIMES = 5
 """The bound, where none is given, is so many times what a lone request takes."""
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -47,20 +44,18 @@ class Plan:
 class Round:
     """Everything once."""
 
-    raw: RawFigures | None
     scenarios: Scenarios
     ladder: list[Step]
     urgent: list[Step]
     """Beyond the capacity once more, by requests that say by when they want their answer."""
     probes: list[Step]
     """On the way to the knee."""
-    knee_per_s: float
+    knee: Knee
 
     def as_json(self) -> dict[str, Any]:
         """Every figure, but not every latency."""
         steps = {name: [one.as_json() for one in getattr(self, name)] for name in ("ladder", "urgent", "probes")}
-        raw = None if self.raw is None else asdict(self.raw)
-        return {"raw": raw, "scenarios": asdict(self.scenarios), "knee_per_s": self.knee_per_s} | steps
+        return {"scenarios": asdict(self.scenarios), "knee": asdict(self.knee)} | steps
 
 
 @dataclass(frozen=True)
@@ -100,21 +95,24 @@ class _Turn:
     def one(self, scenarios: Scenarios) -> Round:
         """From low rates to high, then to and fro between those that hold and those that do not."""
         rates = sorted(set(self._plan.rates or (round(share * self._capacity, 1) for share in self._plan.shares)))
-        raw = self._place.raw()
         ladder = [self._step(rate) for rate in rates]
         urgent = [self._step(rate, urgent=True) for rate in rates if rate > OVERLOAD * self._capacity]
         probes: list[Step] = []
 
-        def holds(rate: float) -> bool:
-            probes.append(self._step(rate))
+        def holds(rate: float, seconds: float | None = None) -> bool:
+            probes.append(self._step(rate, seconds))
             return probes[-1].holds
 
-        knee = find_knee([(one.offered_per_s, one.holds) for one in ladder], holds)
-        self._say(f"{self._prefix}the knee is at {knee:.1f}/s")
-        return Round(raw, scenarios, ladder, urgent, probes, knee)
+        def confirms(rate: float) -> bool:
+            return holds(rate, confirming_s(rate, self._plan.seconds))
 
-    def _step(self, rate: float, *, urgent: bool = False) -> Step:
-        step = offer(self._place, rate, self._plan.seconds, self._slo_ms, next(self._seeds), urgent=urgent)
+        knee = find_knee([(one.offered_per_s, one.holds) for one in ladder], holds, confirms)
+        self._say(f"{self._prefix}the knee is at {knee.per_s:.1f}/s{'' if knee.is_confirmed else ', unconfirmed'}")
+        return Round(scenarios, ladder, urgent, probes, knee)
+
+    def _step(self, rate: float, seconds: float | None = None, *, urgent: bool = False) -> Step:
+        lasts_s = seconds or self._plan.seconds
+        step = offer(self._place, rate, lasts_s, self._slo_ms, next(self._seeds), urgent=urgent)
         how = " in a hurry" if urgent else ""
         self._say(
             f"{self._prefix}{rate:.1f}/s offered{how}: {step.answered_per_s:.1f}/s answered, "

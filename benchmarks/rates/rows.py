@@ -51,6 +51,11 @@ class Row:
         return sum(one.errors for one in self.steps)
 
     @property
+    def unanswered(self) -> int:
+        """In all rounds."""
+        return sum(one.unanswered for one in self.steps)
+
+    @property
     def is_limited_by_client(self) -> bool:
         """In most rounds."""
         return 2 * sum(one.is_limited_by_client for one in self.steps) > len(self.steps)
@@ -75,7 +80,7 @@ def urgent(found: Found) -> list[Row]:
 
 def knee_of(found: Found) -> float:
     """Median of the rounds."""
-    return median(one.knee_per_s for one in found.rounds)
+    return median(one.knee.per_s for one in found.rounds)
 
 
 def capacity_of(found: Found) -> float:
@@ -101,7 +106,7 @@ def series_of(found: Found) -> list[Series]:
         over("single stream/p50", "ms", "lower", lambda one: one.scenarios.single.p50_ms),
         over("single stream/p90", "ms", "lower", lambda one: one.scenarios.single.tail_ms),
         over("multi-stream/p99", "ms", "lower", lambda one: one.scenarios.multi.tail_ms),
-        over("server/knee", "1/s", "higher", lambda one: one.knee_per_s),
+        over("server/knee", "1/s", "higher", lambda one: one.knee.per_s),
         over("offline/throughput", "1/s", "higher", lambda one: one.scenarios.offline.per_s),
         over("offline/share of the engine", "", "higher", offline_share),
         over("offline/server CPU", "ms", "lower", lambda one: one.scenarios.offline.server_cpu_ms),
@@ -111,7 +116,8 @@ def series_of(found: Found) -> list[Series]:
 
 def offline_share(one: Round) -> float:
     """Of what the bare engine does."""
-    return one.scenarios.offline.per_s / one.raw.clips_per_s if one.raw else float("nan")
+    raw = one.scenarios.raw
+    return one.scenarios.offline.per_s / raw.clips_per_s if raw else float("nan")
 
 
 def _series(row: Row, name: str) -> Iterator[Series]:

@@ -15,6 +15,7 @@ from benchmarks.cost import Cost
 from benchmarks.levels import WARM_SHARE
 from benchmarks.load import REOPEN_S, Client, Request
 from benchmarks.rates.places import Place
+from benchmarks.raw import RawFigures
 from benchmarks.wire import HOST
 
 STREAMS = 8
@@ -48,11 +49,19 @@ class Scenarios:
     single: Scenario
     multi: Scenario
     offline: Scenario
+    raw: RawFigures | None = None
+    """The bare engine, before the last one and after; None where it is not known."""
+    raw_drift: float = float("nan")
+    """By which share it was faster in one of the two looks than in the other."""
 
 
 def play(place: Place, seconds: float) -> Scenarios:
     """Each once, one after the other."""
-    return Scenarios(single_stream(place, seconds), _multi_stream(place, seconds), offline(place, seconds))
+    single, multi = single_stream(place, seconds), _multi_stream(place, seconds)
+    before, full, after = place.raw(), offline(place, seconds), place.raw()
+    if before is None or after is None:
+        return Scenarios(single, multi, full)
+    return Scenarios(single, multi, full, before.mean_with(after), before.drift_to(after))
 
 
 def single_stream(place: Place, seconds: float) -> Scenario:

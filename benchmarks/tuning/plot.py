@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullLocator
 
-from benchmarks.plots import LIMIT, OTHERS, OURS, picture
+from benchmarks.plots import LIMIT, OTHERS, OURS, picture, plain_numbers
 from benchmarks.tuning.choice import Measured, Tuned
 from benchmarks.tuning.grid import name_of
 
@@ -20,9 +19,7 @@ def draw(tuned: Tuned, file: Path) -> None:
             for one in sorted(tuned.measured, key=lambda one: one in (tuned.default, tuned.chosen)):
                 _draw_one(axes, one, percent, tuned)
             axes.set_xscale("log")
-            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.xaxis.set_major_formatter("{x:g}")
-            axes.xaxis.set_minor_locator(NullLocator())
+            plain_numbers(axes.xaxis)
             axes.set_xlabel(f"{percent.removesuffix('_ms')} (ms)")
             axes.set_ylabel("requests answered per second")
             axes.set_ylim(bottom=0)

@@ -1,9 +1,9 @@
 """The profile that tuning leaves for `earshot serve`: written, shown, forgotten. Where it lies, the service says."""
 
-from collections.abc import Callable
 from typing import Any
 
 from benchmarks.provenance import Provenance
+from benchmarks.report import Say
 from benchmarks.served import Served
 from benchmarks.subject import Subject
 from benchmarks.tuning.choice import Measured, Tuned
@@ -11,8 +11,6 @@ from benchmarks.tuning.grid import name_of
 from contract.errors import EarshotError
 from contract.files import replacing
 from service.profiles import Goal, Place, Profile, find_profile
-
-Say = Callable[[str], None]
 
 
 def place_of(facts: dict[str, Any]) -> Place:

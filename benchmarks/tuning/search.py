@@ -6,7 +6,7 @@ same machine, on whichever cores are free.
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from benchmarks.levels import figures
 from benchmarks.load import Request, closed_loop
 from benchmarks.processes import Cpus
 from benchmarks.provenance import Provenance
+from benchmarks.report import Say
 from benchmarks.served import Served
 from benchmarks.subject import Subject
 from benchmarks.tuning.choice import MOST_KEPT, Measured, Point, Tuned, chosen, goal_of, worth_another_round
@@ -32,8 +33,6 @@ from service.cores import cores
 from service.profiles import GoalName, Tuning
 
 _FLAGS = {"replicas": "--replicas", "threads": "--threads", "max_batch": "--max-batch"}
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from benchmarks.kept import folder_for, keep
 from benchmarks.page import Section, Table
 from benchmarks.processes import on_cpus
 from benchmarks.provenance import Provenance
-from benchmarks.report import say
+from benchmarks.report import say, say_where
 from benchmarks.series import Series, gathered
 from benchmarks.served import Served
 from benchmarks.subject import Subject
@@ -80,7 +80,7 @@ def run(subject: Subject, order: Order, out: Path | None = None) -> int:
             found = json.loads(verdicts.read_text(encoding="utf-8"))
             details = found | {"order": asdict(order), "engine": facts["engine"], "locust": version("locust")}
             keep(folder, NAME, TITLE, origin, list(_sections(found)), list(_series(found)), details)
-            say(f"kept in {folder}")
+            say_where(folder, NAME)
         _end(served)
     return code
 

@@ -215,6 +215,30 @@ def test_more_are_due_than_may_be_connected(monkeypatch: pytest.MonkeyPatch) -> 
     assert answers.client_lag_ms.max() > 100  # whoever waits for a connection waits for the service
 
 
+def test_who_waits_for_no_more_answers_leaves_with_those_that_were_never_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(load, "MOST_CONNECTIONS", 3)
+    asked = [0]
+
+    async def first_of_all(number: int) -> bytes:
+        asked[0] += 1
+        await asyncio.sleep(0.0 if number == 0 else 5.0)
+        return named("rooster")
+
+    answers = loaded(first_of_all, lambda port: open_loop(port, [ROOSTER], 100, 0.3, drain_s=0.2))
+    assert answers.codes == {OK: 1, SILENT: arrivals(100, 0.3, 0).size - 1}
+    assert asked == [4]
+    assert 0.5 <= answers.ended.max() < 2
+
+
+def test_who_has_all_answers_leaves_at_once() -> None:
+    began = time.perf_counter()
+    answers = loaded(rooster, lambda port: open_loop(port, [ROOSTER], 50, 0.2, drain_s=30))
+    assert answers.codes == {OK: len(answers)}
+    assert time.perf_counter() - began < 10
+
+
 def test_a_connection_that_has_been_idle_for_too_long_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load, "IDLE_S", 0.01)
     answers = loaded(rooster, lambda port: open_loop(port, [ROOSTER], 10, 1.0, seed=1))

@@ -8,13 +8,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.clips import CLIPS
+from benchmarks.comparison.compare import compared
+from benchmarks.comparison.duel import Plan
 from benchmarks.processes import PROC
+from contract.errors import EarshotError
 from tests.benchmarks.comparison.test_results_files import content, write
 from tests.benchmarks.comparison.test_trees import git
 from tests.service.graphs import save_graph
@@ -37,7 +41,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(folder, "init", "--quiet")
     route = (folder / ROUTE).read_text(encoding="utf-8")
     assert ENTERED in route
-    for tag, text in (("base", route), ("slow", route.replace(ENTERED, f"    time.sleep(0.01)\n{ENTERED}"))):
+    for tag, text in (("base", route), ("slow", route.replace(ENTERED, f"    time.sleep(0.005)\n{ENTERED}"))):
         (folder / ROUTE).write_text(text, encoding="utf-8")
         commit(folder, tag)
     (folder / "service" / "server.py").write_text("import nowhere_to_be_found\n", encoding="utf-8")
@@ -56,7 +60,7 @@ def commit(folder: Path, tag: str) -> None:
 def command(repository: Path, a: str, b: str, *more: str) -> list[str]:
     subject = ["--model", "mean.onnx", "--sample-rate", "8000", "--clip-rate", "8000", "--clips", str(CLIPS)]
     cores = ["--server-cpus", CORES, "--client-cpus", CORES]
-    plan = ["--rounds", "1", "--seconds", "1.0"]
+    plan = ["--rounds", "1", "--seconds", "0.6"]
     return [sys.executable, str(repository / "cli.py"), "bench", "compare", a, b, *subject, *cores, *plan, *more]
 
 
@@ -148,6 +152,38 @@ def test_wrong_use_gets_one_clear_line(
     result = run(repository, tmp_path, command(repository, a, b, *more))
     assert result.returncode == 1
     assert result.stderr.strip() == f"error: {error}"
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "refused"),
+    [
+        ([1.0, 1.0, 1.0], [1.0, 1.0, 1.0], ""),
+        ([1.0, 1.0, 1.0], [9.0, 9.0], "p99 was measured in 3 and 2 rounds"),
+        ([1.0], [9.0], "p99 was measured in 1 and 1 rounds"),
+        ([1.0, 1.0, 1.0], [None, None, None], "p99 was measured in 3 and 0 rounds"),
+        ([None, None, None], [None, None, None], ""),  # on this machine it cannot be had
+    ],
+)
+def test_a_gate_of_results_wants_enough_rounds_of_each_figure(
+    tmp_path: Path, a: list[float | None], b: list[float | None], refused: str
+) -> None:
+    words = []
+    for name, rounds in (("a.json", a), ("b.json", b)):
+        series = [
+            {"name": one, "unit": "ms", "better": "lower", "rounds": of}
+            for one, of in (("p50", [1.0] * 3), ("p99", rounds))
+        ]
+        words.append(str(write(tmp_path / name, content(series=series))))
+    outcome: AbstractContextManager[object] = nullcontext()
+    if refused:
+        outcome = pytest.raises(EarshotError, match=refused)
+    with outcome:
+        compared((words[0], words[1]), _nothing_planned, 0.03, gate=True)
+    assert len(compared((words[0], words[1]), _nothing_planned, 0.03, gate=False).rows) == 2
+
+
+def _nothing_planned() -> Plan:
+    raise AssertionError("two results need no plan")
 
 
 def test_two_files_of_results_are_compared_and_what_differs_is_said_first(repository: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from benchmarks.latency.engines import ENGINES, chosen
 from benchmarks.latency.floors import Peaks
 from benchmarks.latency.operations import Work
 from benchmarks.latency.order import Pace, order_of
+from benchmarks.latency.peaks import COPIES
 from benchmarks.latency.results import Absent, Accuracy, Cost, Found, Latencies, Place, Timings
 from export.part import FRONT_END, NETWORK, WHOLE, Part
 
@@ -14,7 +15,7 @@ WORKS: dict[Part, Work] = {
     WHOLE: Work({"float32": 3e9}, 1e6, 1e6), FRONT_END: Work({"float32": 1e9}, 1e5, 1e6),
     NETWORK: Work({"float32": 2e9}, 1e6, 1e5),
 }  # fmt: skip
-PEAKS = Peaks({"float32": 1e12, "int8": 4e12, "float16": 8e12, "bytes": 1e10})
+PEAKS = Peaks({"float32": 1e12, "int8": 4e12, "float16": 8e12, COPIES[2**29]: 1e10})
 
 
 def timings(ms: float, runs: int = 40, gpu: bool = False) -> Timings:

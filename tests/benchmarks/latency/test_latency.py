@@ -13,7 +13,7 @@ import cli
 from benchmarks.latency.engines import chosen
 from benchmarks.latency.measurement import agreement, measure
 from benchmarks.latency.order import Order, order_of
-from benchmarks.latency.results import Place
+from benchmarks.latency.results import Latencies, Place
 from benchmarks.latency.words import PICTURES
 from benchmarks.series import series_in
 from contract.errors import EarshotError
@@ -43,7 +43,7 @@ def test_the_command_leaves_every_file_and_says_where(
     pace = ("--batches", "1,2", "--rounds", "2", "--seconds", "0.005")
     engines = ("--engine", "onnx-int8", "--engine", "torch", "--engine", "torch-cuda-graph")
     assert earshot("--bundle", "esc10-resnet", *pace, *engines, "--out", str(tmp_path)) == 0
-    assert capsys.readouterr().out.splitlines()[-1].endswith(str(tmp_path))
+    assert capsys.readouterr().out.splitlines()[-1].startswith(f"kept in {tmp_path}: latency.html")
     assert {file.name for file in tmp_path.iterdir()} == {
         "README.md", "latency.json", "latency.md", "latency.html", *PICTURES,
     }  # fmt: skip
@@ -87,12 +87,34 @@ def test_an_engine_that_dies_while_it_is_timed_stops_nobody(monkeypatch: pytest.
     assert said[-1].startswith("round 2 of 2")
 
 
-def test_rounds_end_when_the_time_is_up_but_not_before_there_are_three() -> None:
-    usual = order("onnx-int8")
-    said: list[str] = []
-    all_ = measure(replace(usual, pace=replace(usual.pace, rounds=9, within_s=0.0)), said.append)
+@pytest.fixture(scope="module")
+def hurried() -> tuple[Latencies, list[str]]:
+    """What is found, and what is said, where the time is up at once and no run is quick enough."""
+    usual, said = order("onnx-int8"), list[str]()
+    pace = replace(usual.pace, rounds=9, seconds=0.04, within_s=0.0, slowest_run_s=1e-6)
+    return measure(replace(usual, pace=pace), said.append), said
+
+
+def test_rounds_end_when_the_time_is_up_but_not_before_there_are_three(hurried: tuple[Latencies, list[str]]) -> None:
+    all_, said = hurried
     assert all_.rounds == 3
     assert said[-1] == "3 rounds have to do: this machine has others to serve"
+
+
+def test_rounds_that_there_must_be_are_shortened_where_time_is_short(hurried: tuple[Latencies, list[str]]) -> None:
+    _, said = hurried
+    rounds = [line.rpartition(", ")[2] for line in said if line.startswith("round ")]
+    assert rounds == [f"{seconds} s of runs for each" for seconds in ("0.04", "0.01", "0.0025")]
+
+
+def test_a_batch_whose_runs_take_too_long_is_left_out_but_not_the_smallest(
+    hurried: tuple[Latencies, list[str]],
+) -> None:
+    (int8,) = hurried[0].found
+    assert int8.batches() == [1]
+    assert {place.batch for place in int8.timings} == {1}
+    assert int8.too_slow.keys() == {2}
+    assert 0 < int8.too_slow[2] < 1
 
 
 def test_nothing_is_measured_where_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:

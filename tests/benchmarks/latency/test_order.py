@@ -1,5 +1,6 @@
 """What is left open is filled in, and what cannot be is said at once."""
 
+import math
 import os
 
 import pytest
@@ -26,16 +27,22 @@ def test_all_engines_and_batches_are_usual() -> None:
     assert usual.cpus == frozenset({max(os.sched_getaffinity(0))})
 
 
+def test_what_is_asked_for_is_not_left_out_for_being_slow() -> None:
+    assert order().pace.slowest_run_s == 1
+    assert order(batches="1,64").pace.slowest_run_s == order(rounds=5).pace.slowest_run_s == math.inf
+
+
 def test_what_is_said_counts_more_than_quick() -> None:
     quick = order(rounds=5, quick=True).pace
     assert (quick.rounds, quick.seconds, quick.batches) == (5, QUICK.seconds, QUICK.batches)
 
 
-def test_a_compiler_is_asked_for_two_sizes_unless_it_was_named() -> None:
+def test_a_compiler_is_asked_for_two_sizes_unless_it_was_named_with_them() -> None:
     assert order().batches_of(COMPILED) == (1, 8)
     assert order(batches="2,4,16").batches_of(COMPILED) == (2, 4)
     assert order(batches="16,32").batches_of(COMPILED) == (16,)
     assert order("torch-compile", batches="1,16").batches_of(COMPILED) == (1, 16)
+    assert order("torch-compile").batches_of(COMPILED) == (1, 8)
     assert order().batches_of(INT8) == BATCHES
 
 

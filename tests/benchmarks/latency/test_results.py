@@ -1,6 +1,7 @@
 """Figures follow from runs, and those that cannot be had are left out; tables and pictures show them."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from matplotlib.image import imread
 from benchmarks.latency import tables, terminal
 from benchmarks.latency.floors import Peaks
 from benchmarks.latency.operations import Work
+from benchmarks.latency.peaks import COPIES
 from benchmarks.latency.pictures import draw
 from benchmarks.latency.results import Found, Timings
 from benchmarks.latency.words import PICTURES, sections
@@ -38,7 +40,7 @@ def test_percentiles_are_left_out_where_there_are_too_few_runs() -> None:
 
 
 def test_the_floor_is_the_larger_of_arithmetic_and_memory() -> None:
-    peaks = Peaks({"float32": 1e9, "int8": 4e9, "bytes": 1e9})
+    peaks = Peaks({"float32": 1e9, "int8": 4e9, COPIES[2**29]: 1e9})
     work = Work({"float32": 1e6, "int8": 8e6}, weight_bytes=10e6, value_bytes=1e6)
     assert peaks.compute_ms(work, 2) == pytest.approx(2 * (1 + 2))
     assert peaks.memory_ms(work, 2) == pytest.approx(10 + 2)
@@ -47,18 +49,27 @@ def test_the_floor_is_the_larger_of_arithmetic_and_memory() -> None:
     assert math.isnan(peaks.floor_ms(None, 1))
 
 
+def test_bytes_are_held_to_the_best_copy_of_as_many_or_more() -> None:
+    peaks = Peaks({COPIES[2**20]: 2e9, COPIES[2**22]: 8e9, COPIES[2**26]: 1e9})
+    assert peaks.bytes_per_s(2**19) == peaks.bytes_per_s(2**22) == 8e9  # one of 1 MiB was all call
+    assert peaks.bytes_per_s(2**22 + 1) == peaks.bytes_per_s(2**26) == peaks.bytes_per_s(2**40) == 1e9
+    small = Work({}, weight_bytes=2**20, value_bytes=2**20)
+    assert peaks.memory_ms(small, 3) == pytest.approx(1000 * 2**22 / 8e9)
+    assert peaks.memory_ms(small, 4) == pytest.approx(1000 * 5 * 2**20 / 1e9)
+    assert math.isnan(Peaks({}).bytes_per_s(1))
+
+
 def test_a_peak_is_the_best_of_all_rounds() -> None:
-    assert Peaks.of([{"float32": 2.0, "bytes": 5.0}, {"float32": 3.0, "bytes": 4.0}]).per_s == {
-        "float32": 3.0, "bytes": 5.0,
+    assert Peaks.of([{"float32": 2.0, "int8": 5.0}, {"float32": 3.0, "int8": 4.0}]).per_s == {
+        "float32": 3.0, "int8": 5.0,
     }  # fmt: skip
 
 
-def test_series_are_called_as_others_call_theirs() -> None:
+def test_each_place_has_one_series() -> None:
     series = {one.name: one for one in INT8.series()}
     assert series["ONNX Runtime INT8/batch 8/p50"].median == pytest.approx(48)
-    assert series["ONNX Runtime INT8/batch 8/clips per second"].median == pytest.approx(1000 / 6)
     assert series["ONNX Runtime INT8, front end/batch 1/p50"].median == pytest.approx(2)
-    assert len(series) == 2 * 3 * 2
+    assert len(series) == 2 * 3
 
 
 def test_every_figure_of_a_lone_clip_stands_in_its_line() -> None:
@@ -103,6 +114,16 @@ def test_the_page_says_whose_accuracy_it_is_and_what_is_not_here() -> None:
         assert all(file in text for file in PICTURES)
 
 
+def test_what_took_too_long_is_a_dash_with_a_reason() -> None:
+    slow = replace(found("torch", 200.0), too_slow={16: 3.21})
+    all_ = latencies(INT8, slow)
+    table = tables.by_batch(all_)
+    assert table.rows[-1] == ["PyTorch eager", 16, *[None] * (len(table.head) - 2)]
+    reason = "PyTorch eager is left out from batch 16 on: one run takes 3.2 s."
+    assert reason in Page("Latency", [], sections(all_)).as_markdown()
+    assert reason in terminal.sentences(all_)
+
+
 def test_the_terminal_is_told_the_same_in_less() -> None:
     all_ = latencies(INT8, COMPILED)
     shown = dict(terminal.tables(all_))
@@ -130,4 +151,4 @@ def test_every_part_is_in_the_work_that_is_told() -> None:
     told = [str(row[0]) for row in tables.floor(latencies(INT8)).rows]
     for part in (WHOLE, FRONT_END, NETWORK):
         assert f"model.int8.onnx, {part}, float32" in told
-    assert "processor, bytes" in told
+    assert "processor, bytes, 512 MiB at once" in told

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.answers import OK, REFUSED
+from benchmarks.answers import OK, REFUSED, SILENT
 from benchmarks.load import arrivals
-from benchmarks.rates.ladder import GIVEN_UP, find_knee, offer
+from benchmarks.rates import ladder
+from benchmarks.rates.ladder import GIVEN_UP, STEP_DOWN, Knee, confirming_s, find_knee, offer
 from benchmarks.rates.rounds import Plan, measure
 from contract.errors import EarshotError
 from tests.benchmarks.rates.places import place_with
@@ -28,7 +29,9 @@ def searched(limit: float, rates: list[float], bisections: int = 3) -> tuple[flo
         tried.append(rate)
         return rate <= limit
 
-    return find_knee([(rate, rate <= limit) for rate in rates], holds, bisections), tried
+    knee = find_knee([(rate, rate <= limit) for rate in rates], holds, lambda rate: rate <= limit, bisections)
+    assert knee.is_confirmed is (knee.per_s > 0)
+    return knee.per_s, tried
 
 
 @pytest.mark.parametrize("limit", [81.0, 99.9, 87.5, 80.0])
@@ -52,9 +55,28 @@ def test_where_all_hold_it_is_the_highest_that_was_tried() -> None:
     assert searched(1e9, [20, 40]) == (40, [])
 
 
-def test_a_bad_moment_below_the_knee_does_not_hide_it() -> None:
-    ladder = [(20.0, True), (40.0, False), (60.0, True), (80.0, False)]
-    assert find_knee(ladder, lambda rate: rate < 70, 1) == 60.0
+def test_a_rate_that_held_by_luck_above_one_that_failed_does_not_count() -> None:
+    ladder = [(80.0, False), (20.0, True), (60.0, True), (40.0, False)]
+    assert find_knee(ladder, lambda _: False, lambda _: True, 1) == Knee(20.0, is_confirmed=True)
+
+
+@pytest.mark.parametrize(
+    ("longest", "knee"),
+    [
+        (100.0, Knee(80.0, is_confirmed=True)),
+        (79.0, Knee(80 * STEP_DOWN, is_confirmed=True)),
+        (10.0, Knee(80 * STEP_DOWN**3, is_confirmed=False)),
+    ],
+)
+def test_what_a_longer_load_does_not_confirm_is_looked_for_below(longest: float, knee: Knee) -> None:
+    found = find_knee([(80.0, True), (160.0, False)], lambda _: False, lambda rate: rate <= longest)
+    assert found.per_s == pytest.approx(knee.per_s)
+    assert found.is_confirmed is knee.is_confirmed
+
+
+@pytest.mark.parametrize(("rate", "seconds"), [(1000.0, 4.0), (100.0, 5.0), (10.0, 6.0)])
+def test_a_knee_is_confirmed_by_hundreds_of_requests_if_they_come_in_time(rate: float, seconds: float) -> None:
+    assert confirming_s(rate, 2.0) == seconds
 
 
 def test_what_is_right_and_soon_is_in_time() -> None:
@@ -81,6 +103,32 @@ def test_refusals_are_no_errors_but_not_in_time_either() -> None:
     assert step.errors == 0
     assert step.in_time == pytest.approx(0.5, abs=0.05)
     assert step.refused == pytest.approx(0.5, abs=0.05)
+    assert not step.holds
+
+
+def test_what_is_not_answered_soon_after_a_load_is_left_and_does_not_spill_into_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ladder, "DRAIN_S", 0.1)
+    one_at_a_time, busy = asyncio.Lock(), [0]
+
+    async def ten_per_second(_: int) -> bytes:
+        busy[0] += 1
+        async with one_at_a_time:
+            await asyncio.sleep(0.1)
+        busy[0] -= 1
+        return named("rooster")
+
+    with place_with(ten_per_second) as place:
+        began = time.perf_counter()
+        step = offer(place, 50, 0.4, slo_ms=5, seed=1)
+        assert busy == [0]
+    assert 0.5 <= time.perf_counter() - began < 3
+    assert step.requests == arrivals(50, 0.4, 1).size
+    assert step.codes.keys() == {OK, SILENT}
+    assert step.unanswered == step.codes[SILENT] > 10
+    assert step.errors == 0
+    assert step.in_time == 0
     assert not step.holds
 
 
@@ -124,12 +172,20 @@ def test_a_wrong_answer_is_an_error() -> None:
 def test_every_round_offers_the_same_rates_at_times_of_its_own_and_finds_a_knee() -> None:
     said: list[str] = []
     with place_with(rooster) as place:
-        found = measure(place, Plan(seconds=0.2, rounds=2, rates=(300.0, 50.0), seed=7), said.append)
+        found = measure(place, Plan(seconds=0.1, rounds=2, rates=(300.0, 50.0), seed=7), said.append)
     assert [[step.offered_per_s for step in one.ladder] for one in found.rounds] == [[50.0, 300.0]] * 2
-    assert [one.ladder[1].requests for one in found.rounds] == [arrivals(300, 0.2, 7 + n).size for n in (1001, 2001)]
-    assert [one.raw for one in found.rounds] == [None, None]
+    assert [one.ladder[1].requests for one in found.rounds] == [arrivals(300, 0.1, 7 + n).size for n in (1001, 2001)]
+    assert [one.scenarios.raw for one in found.rounds] == [None, None]
     assert found.slo_ms == pytest.approx(5 * found.rounds[0].scenarios.single.p50_ms)
     assert len([line for line in said if "the knee is at" in line]) == 2
+
+
+def test_a_knee_is_confirmed_by_a_load_that_lasts_longer() -> None:
+    with place_with(rooster) as place:
+        found = measure(place, Plan(seconds=0.2, rounds=1, rates=(100.0,), slo_ms=2000, seed=7), lambda _: None)
+    (only,) = found.rounds
+    assert only.knee == Knee(100.0, is_confirmed=True)
+    assert [one.requests for one in only.probes] == [arrivals(100, 0.6, 7 + 1001).size]
 
 
 def test_nothing_is_measured_where_nothing_is_right() -> None:

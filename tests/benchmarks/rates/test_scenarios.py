@@ -1,12 +1,16 @@
 """The scenarios on a server whose behaviour is known."""
 
 import asyncio
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from benchmarks.answers import LOST, OK, Answers, Record
+from benchmarks.cost import Load
+from benchmarks.rates.places import Charged
 from benchmarks.rates.scenarios import OFFLINE_CONNECTIONS, STREAMS, multi_stream, play, whole_ms
+from benchmarks.raw import RawFigures
 from tests.benchmarks.rates.places import place_with
 from tests.benchmarks.tiny import named
 
@@ -24,6 +28,26 @@ def test_each_has_as_many_in_flight_as_it_says() -> None:
         assert 20 <= one.p50_ms <= 20 * 2
         assert one.p50_ms <= one.tail_ms
         assert streams / 0.05 < one.per_s <= 1.2 * streams / 0.02
+
+
+def test_the_bare_engine_is_measured_before_offline_and_after() -> None:
+    happened: list[str] = []
+    looks = iter([RawFigures(100.0, 10.0, 10.0, 0.1), RawFigures(80.0, 12.0, 12.0, 0.3)])
+
+    with place_with(after_20_ms) as place:
+
+        def raw() -> RawFigures:
+            happened.append("raw")
+            return next(looks)
+
+        def charged(made: Load) -> Charged:
+            happened.append("load")
+            return place.charged(made)
+
+        found = play(replace(place, raw=raw, charged=charged), 0.1)
+    assert happened == ["load", "load", "raw", "load", "raw"]
+    assert found.raw == RawFigures(90.0, 11.0, 11.0, 0.2)
+    assert found.raw_drift == pytest.approx(0.25)
 
 
 def test_a_query_takes_as_long_as_its_slowest_sound() -> None:
