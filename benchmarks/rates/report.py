@@ -65,8 +65,8 @@ def finish(found: Found, setup: dict[str, Any], out: Path | None) -> None:
     keep(folder, NAME, f"Under load: {found.serves}", origin, sections, series_of(found), details)
     for section in sections:
         if section.table:
-            show_table(section.table, section.heading)
-    for sentence in sections[0].text:
+            show_table(_narrow(found) if section.pictures else section.table, section.heading)
+    for sentence in [*_marks(found), *sections[0].text]:
         console.print(sentence, soft_wrap=True)
     say_where(folder, NAME)
 
@@ -169,6 +169,19 @@ def _rate(row: Row) -> list[Cell]:
         of(lambda one: one.refused_per_s), row.unanswered, row.errors, of(lambda one: one.client_lag_ms),
         of(lambda one: one.server_cpu_ms), row.notes,
     ]  # fmt: skip
+
+
+def _narrow(found: Found) -> Table:
+    """As much of it as a terminal holds."""
+    kept = ("offered/s", "×", "p50", "p99", "right/s", "in time", "refused/s", "unanswered", "errors")
+    whole = _rates(found)
+    places = [whole.head.index(name) for name in kept]
+    return Table(kept, [[row[place] for place in places] for row in whole.rows])
+
+
+def _marks(found: Found) -> Iterator[str]:
+    """What stands behind the rows on the page."""
+    return (f"at {row.offered_per_s:.1f}/s: {row.notes}" for row in ladder(found) if row.notes)
 
 
 def _hurried(found: Found) -> list[Section]:
