@@ -5,6 +5,7 @@ shows. A free engine takes what is there, so nothing waits for a batch to fill.
 """
 
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -83,11 +84,18 @@ class Line:
         """Its deadline has passed, wherever it is."""
         self._end(job, End.EXPIRED)
 
-    def take(self, most: int, sharers: int = 1, wait: float | None = 0.0) -> list[Ticket] | None:
+    def take(
+        self,
+        most: int,
+        sharers: int = 1,
+        wait: float | None = 0.0,
+        seconds_for: Callable[[int], float] = lambda _: 0.0,
+    ) -> list[Ticket] | None:
         """The next windows, `most` at a time; None once the line is closed and the last job in it has ended.
 
         Where several engines share the line, a free one leaves the others their part. A window whose engine died is
-        taken alone. Waits for work as long as it is told, None for ever.
+        taken alone. Nobody is taken along who would make another one late, by what so many windows are said to
+        take. Waits for work as long as it is told, None for ever.
         """
         expired: list[Job] = []
         with self._changed:
@@ -95,7 +103,7 @@ class Line:
                 self._changed.wait_for(lambda: self._waiting or self._is_over, wait)
             if self._is_over:
                 return None
-            tickets = self._next(min(most, -(-self._waiting // sharers)), expired)
+            tickets = self._next(min(most, -(-self._waiting // sharers)), seconds_for, expired)
             if self._waiting:
                 self._changed.notify()
         self._tell(expired)
@@ -157,15 +165,19 @@ class Line:
         """What is in the hands of an engine may come back, so that is not the end."""
         return self._closed and not self._running and not self._waiting_jobs
 
-    def _next(self, most: int, expired: list[Job]) -> list[Ticket]:
+    def _next(self, most: int, seconds_for: Callable[[int], float], expired: list[Job]) -> list[Ticket]:
         now = self._clock()
         tickets: list[Ticket] = []
+        earliest = math.inf
         while len(tickets) < most and self._waiting:
             ticket = self._first()
             if ticket.job.deadline <= now:
                 self._settle(ticket.job, End.EXPIRED)
                 expired.append(ticket.job)
                 continue
+            earliest = min(earliest, ticket.job.deadline)
+            if tickets and now + seconds_for(len(tickets) + 1) > earliest:
+                break
             self._hand_out(ticket, now)
             tickets.append(ticket)
             if ticket.attempt > 1:  # alone: if it is what killed the engine, it takes nobody else along

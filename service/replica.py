@@ -113,7 +113,8 @@ class Replica(Thread):
         engine = self._engine or self._new_engine()
         if engine is None:
             return True
-        tickets = self._crew.line.take(len(engine.staging), self._crew.sharers(), wait=None)
+        crew = self._crew
+        tickets = crew.line.take(len(engine.staging), crew.sharers(), wait=None, seconds_for=crew.cost.of)
         if tickets:
             self._serve(engine, tickets)
         return tickets is not None

@@ -78,6 +78,21 @@ def test_a_free_engine_leaves_the_others_their_part(line: Line) -> None:
     assert [len(taken(line, 8, sharers=2)) for _ in range(3)] == [3, 1, 1]
 
 
+@pytest.mark.parametrize(("seconds_each", "size"), [(1.0, 4), (3.0, 3), (4.0, 2), (9.0, 1), (11.0, 1)])
+def test_nobody_is_taken_along_who_would_make_another_late(line: Line, seconds_each: float, size: int) -> None:
+    submitted(line, job(), job(deadline=110.0), job(), job())
+    tickets = line.take(4, seconds_for=lambda windows: windows * seconds_each)
+    assert tickets is not None
+    assert len(tickets) == size
+    assert line.waiting == 4 - size
+
+
+def test_who_is_in_a_hurry_does_not_join_a_batch_that_takes_too_long(line: Line) -> None:
+    patient, hurried = submitted(line, job(2), job(deadline=102.0))
+    batches = [line.take(4, seconds_for=lambda windows: 1.0 * windows) for _ in range(2)]
+    assert [places(tickets or []) for tickets in batches] == [[(patient, 0), (patient, 1)], [(hurried, 0)]]
+
+
 def test_a_full_line_refuses(line: Line) -> None:
     submitted(line, job(4))
     with pytest.raises(LineFull, match="4 windows are waiting"):
