@@ -8,11 +8,12 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import Lifespan
 
+from service.debug.desk import Desk
 from service.front import Front
 from service.logs import log_request
 from service.metrics import Metrics
 from service.problems import add_handlers
-from service.routes import about, classify, oip, pages, stream
+from service.routes import about, classify, debug, oip, pages, stream
 from service.routes.shared import plain_routes
 from service.serving import Service
 from service.settings import Settings
@@ -33,18 +34,20 @@ def create_app(settings: Settings | None = None, *, wait_for_model: bool = True)
     tracing = open_tracing(settings)
     metrics = Metrics()
     service = Service(settings, metrics)
+    desk = Desk()
     app = FastAPI(
         title="Earshot",
         summary="A sound goes in, its name comes out.",
         redirect_slashes=False,
-        lifespan=_lifespan(service, tracing, wait_for_model=wait_for_model),
+        lifespan=_lifespan(service, desk, tracing, wait_for_model=wait_for_model),
         separate_input_output_schemas=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ours are all made of one thing: the trace
     )
     app.state.service = service
     app.state.streams = Streams(service)
+    app.state.desk = desk
     add_handlers(app)
-    for module in (classify, about, oip, pages, stream):
+    for module in (classify, about, debug, oip, pages, stream):
         app.include_router(module.router)
 
     def ended(trace: Trace) -> None:
@@ -67,7 +70,9 @@ def create_app(settings: Settings | None = None, *, wait_for_model: bool = True)
     return app
 
 
-def _lifespan(service: Service, tracing: Tracing | None, *, wait_for_model: bool) -> Lifespan[FastAPI]:
+def _lifespan(
+    service: Service, desk: Desk, tracing: Tracing | None, *, wait_for_model: bool
+) -> Lifespan[FastAPI]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         loading = asyncio.create_task(service.load())
@@ -80,6 +85,7 @@ def _lifespan(service: Service, tracing: Tracing | None, *, wait_for_model: bool
         finally:
             loading.cancel()
             await service.close()
+            desk.close()
             if tracing:
                 await tracing.close()
 

@@ -3,6 +3,8 @@
 What `/v1/classify` answers is made of typed dictionaries: they cost nothing to build, and go to JSON in one step.
 """
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
@@ -31,6 +33,41 @@ class ClassifyQuery(_Schema):
     labels: str | None = Field(default=None, min_length=1, max_length=10_000)
     """Only these, with commas between them; their confidences stay as they are among all, and
     `uncertain` is said of the best of them."""
+
+
+class DebugQuery(_Schema):
+    """What may be asked of the debug path."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    layers: str = Field(default="stem.relu,layer*.block*.relu,head", min_length=1, max_length=4000)
+    """Names with commas between them, * and ? for what they leave open; /v1/debug/layers has them all."""
+    format: Literal["json", "png", "npz"] = "json"
+    """Numbers to draw, a contact sheet, or all values in full for numpy.load."""
+    max_channels: int = Field(default=8, ge=1, le=4096)
+    """Maps of each layer, those that vary most first; npz has all of them."""
+    max_side: int = Field(default=32, ge=1, le=1024)
+    """Rows and columns of a map; larger ones are averaged."""
+    heat: str | None = Field(default=None, min_length=1, max_length=200)
+    """A label: where its score comes from. The most probable ones if left alone."""
+    top_k: int = Field(default=5, ge=1, le=MOST_LABELS)
+    """How many labels, and how many heat maps."""
+    window: int = Field(default=0, ge=0, le=100_000)
+    """Which window of long audio, counted from 0."""
+    timeout_ms: int | None = Field(default=None, ge=1, le=3_600_000)
+    """Milliseconds after which the answer is of no use."""
+
+
+class LayerFacts(_Schema):
+    """One layer of the network."""
+
+    name: str
+    """By which it is asked for; dots lead inwards."""
+    kind: str
+    parameters: int
+    """With those of the layers inside of it."""
+    shape: tuple[int, ...]
+    """Channels, rows over frequency, columns over time; or features."""
 
 
 class AudioInJson(_Schema):

@@ -101,6 +101,9 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
     """Origins of web pages that may use the service, with commas between them; * for all."""
 
+    debug: bool = False
+    """Whether /v1/debug shows what each layer makes of a sound, by PyTorch; needs the extra `debug`."""
+
     stream_idle_s: float = Field(default=30.0, gt=0, le=DAY_S)
     """A live stream that sends nothing for so long is closed."""
     max_streams: int = Field(default=64, ge=0)

@@ -37,7 +37,10 @@ def announcer(loop: asyncio.AbstractEventLoop) -> Callable[[list[Job]], None]:
 
 
 async def in_time(
-    work: "Future[Result]", deadline: float, gone: Callable[[], Awaitable[None]] | None = None
+    work: "Future[Result]",
+    deadline: float,
+    gone: Callable[[], Awaitable[None]] | None = None,
+    late: str = "The sound was not decoded before the deadline of its request.",
 ) -> Result:
     """What the work on another thread gives. If it has not begun by its deadline, or nobody waits, it never does."""
     waiting = asyncio.wrap_future(work)
@@ -50,7 +53,7 @@ async def in_time(
             return waiting.result()
         if leaving.done():
             raise ClientGone
-        raise ProblemError("deadline_exceeded", "The sound was not decoded before the deadline of its request.")
+        raise ProblemError("deadline_exceeded", late)
     finally:
         leaving.cancel()
         waiting.cancel()

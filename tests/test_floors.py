@@ -14,8 +14,8 @@ MAY_IMPORT = {
     "benchmarks": {"contract", "export", "service"},
     "diagnostics": {"contract", "training", "service"},
 }
-ONLY_HERE = {"service/engines/torch.py": {"training"}}
-"""The engine that is PyTorch needs the model that PyTorch runs; nothing else of its room may."""
+ONLY_HERE = {"service/engines/torch.py": {"training"}, "service/debug/network.py": {"training"}}
+"""The engine that is PyTorch, and the eye on its layers, need the model that PyTorch runs; nothing else there may."""
 ONLY_THESE_OUTSIDERS = {"contract": {"numpy", "pydantic", "soundfile", "soxr"}}
 
 

@@ -2,25 +2,20 @@
 
 import math
 import time
-from collections import Counter
-from typing import Any
-
 import numpy as np
 from fastapi import APIRouter, Request, Response
 from numpy.typing import NDArray
-from pydantic import ValidationError
 from pydantic_core import to_json
 
 from service.answers import Asked, classification
-from service.bodies import audio_in, kind_of_body, receive_body
 from service.hearing import Sound
 from service.jobs import Job
 from service.model import ServedModel
-from service.problems import KINDS, ProblemError, documented, invalid
+from service.problems import KINDS, ProblemError, documented
 from service.routes import examples
-from service.routes.shared import PlainRoute, computed, gone, query_parameters, service_of, trace_of
-from service.schemas import AudioInJson, Classification, ClassifyQuery
-from service.serving import Service, Serving
+from service.routes.shared import PlainRoute, computed, query_parameters, service_of, trace_of
+from service.routes.sounds import BODIES, heard, query_of
+from service.schemas import Classification, ClassifyQuery
 from service.settings import Settings
 from service.windows import Window, cut, window_count, windows_of
 
@@ -28,26 +23,13 @@ router = APIRouter(route_class=PlainRoute)
 
 _NOTHING_ASKED = ClassifyQuery()
 
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
-_BODIES: dict[str, Any] = {
-    "required": True,
-    "content": {
-        "audio/*": _BINARY,
-        "application/octet-stream": _BINARY,
-        "multipart/form-data": {
-            "schema": {"type": "object", "required": ["file"], "properties": {"file": _BINARY["schema"]}}
-        },
-        "application/json": {"schema": AudioInJson.model_json_schema(), "example": {"audio": examples.SMALLEST_WAV}},
-    },
-}
-
 
 @router.post(
     "/v1/classify",
     summary="Name a sound",
     response_model=Classification,
     responses=documented(*KINDS.keys() - {"not_found"}) | examples.answer(examples.CLASSIFICATION),
-    openapi_extra={"requestBody": _BODIES, "parameters": examples.given(query_parameters(ClassifyQuery))},
+    openapi_extra={"requestBody": BODIES, "parameters": examples.given(query_parameters(ClassifyQuery))},
     tags=["classify"],
 )
 async def classify(request: Request) -> Response:
@@ -56,13 +38,13 @@ async def classify(request: Request) -> Response:
     Windows of all requests are computed together; a sound longer than the model hears at once becomes several.
     """
     service, trace = service_of(request), trace_of(request)
-    query = _query(request)
+    query = query_of(request, ClassifyQuery) if request.scope["query_string"] else _NOTHING_ASKED
     with service.using() as serving:
         trace.model = serving.used
         asked = _asked(query, serving.model)
         deadline = service.deadline(query.timeout_ms)
         serving.admit(deadline)
-        sound = await _heard(request, service, serving, deadline)
+        sound = await heard(request, service, serving, deadline)
         if time.monotonic() > deadline:
             raise ProblemError("deadline_exceeded", "The sound did not come before the deadline of its request.")
         windows = _windows(sound, query, serving.model, service.settings)
@@ -71,32 +53,6 @@ async def classify(request: Request) -> Response:
         trace.windows, trace.audio_s = len(windows), sound.waveform.size / serving.model.sample_rate
         answer = classification(asked, serving, sound, windows, rows, trace)
     return Response(to_json(answer), media_type="application/json")
-
-
-async def _heard(request: Request, service: Service, serving: Serving, deadline: float) -> Sound:
-    """The sound in the body."""
-    trace, kind = trace_of(request), kind_of_body(request.headers)
-    with service.uploads.holding() as held:
-        body = await receive_body(request, service.settings, held)
-        trace.body_bytes = len(body)
-        audio = await audio_in(body, kind, request.headers)
-        sound, trace.decode_s = await serving.hearing.hear(audio, deadline, lambda: gone(request))
-    return sound
-
-
-def _query(request: Request) -> ClassifyQuery:
-    """By hand: the framework's own way costs a tenth of a millisecond, mostly where nothing is asked for."""
-    if not request.scope["query_string"]:
-        return _NOTHING_ASKED
-    given = request.query_params.multi_items()
-    asked = dict(given)
-    if len(asked) < len(given):
-        ((name, _),) = Counter(name for name, _ in given).most_common(1)
-        raise ProblemError("invalid_request", f"{name[:50]} is given more than once.")
-    try:
-        return ClassifyQuery.model_validate(asked)
-    except ValidationError as error:
-        raise invalid(error) from None
 
 
 def _asked(query: ClassifyQuery, model: ServedModel) -> Asked:

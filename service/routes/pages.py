@@ -1,10 +1,9 @@
-"""The first page, for whoever opens the service's address in a browser; and a hint where something is off."""
+"""The first page, for whoever opens the service's address in a browser."""
 
 from html import escape
 
 from fastapi import APIRouter, Request, Response
 
-from service.problems import ProblemError, documented
 from service.routes.shared import service_of
 
 router = APIRouter()
@@ -35,13 +34,3 @@ async def index(request: Request) -> Response:
     model = f"{current.model.name} {current.model.version}" if current else "a model that is still being loaded"
     page = _PAGE.format(model=escape(model), url=escape(str(request.base_url)))
     return Response(page, media_type="text/html", headers={"Content-Security-Policy": _POLICY})
-
-
-@router.get("/v1/debug/layers", summary="The model's layers", responses=documented("not_found"), tags=["debug"])
-@router.post(
-    "/v1/debug/activations", summary="What each layer makes of a sound", responses=documented("not_found"),
-    tags=["debug"],
-)  # fmt: skip
-async def debug_is_off() -> Response:
-    """The debug path is off in this service."""
-    raise ProblemError("not_found", "The debug path is off: this version of the service has none.")
