@@ -70,9 +70,7 @@ def create_app(settings: Settings | None = None, *, wait_for_model: bool = True)
     return app
 
 
-def _lifespan(
-    service: Service, desk: Desk, tracing: Tracing | None, *, wait_for_model: bool
-) -> Lifespan[FastAPI]:
+def _lifespan(service: Service, desk: Desk, tracing: Tracing | None, *, wait_for_model: bool) -> Lifespan[FastAPI]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         loading = asyncio.create_task(service.load())

@@ -14,8 +14,8 @@ from service.stream.command import listen
 
 _PANELS = {
     "bundle": "Model", "host": "Address", "engine": "Engine", "max_queue": "Queue and deadlines",
-    "max_body_bytes": "Requests", "api_keys": "Access", "debug": "Debug path", "stream_idle_s": "Live streams", "grace_s": "End",
-    "log_level": "Watching",
+    "max_body_bytes": "Requests", "api_keys": "Access", "debug": "Debug path", "stream_idle_s": "Live streams",
+    "grace_s": "End", "log_level": "Watching",
 }  # fmt: skip
 """Each begins with the setting that it stands at."""
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from service.debug.layers import Layer
 from service.debug.seen import Axes, Heat, Seen
-from service.debug.summary import envelope, rounded, smaller, statistics, strongest
+from service.debug.summary import Values, envelope, rounded, smaller, statistics, strongest
 from service.engines.base import Samples
 from service.problems import ProblemError
 
@@ -78,10 +78,8 @@ def as_npz(wanted: Wanted, seen: Seen, axes: Axes, wave: Samples) -> bytes:
     arrays = {layer.name: seen.maps[layer.name] for layer in wanted.layers}
     heats = {f"heat.{index}": heat for index, heat in seen.heats.items()}
     file = io.BytesIO()
-    np.savez(
-        file, waveform=wave, spectrogram_db=seen.spectrogram, hertz=axes.hertz, seconds=axes.seconds,
-        logits=seen.logits, **heats, **arrays,
-    )  # fmt: skip
+    facts = {"waveform": wave, "spectrogram_db": seen.spectrogram, "logits": seen.logits}
+    np.savez(file, allow_pickle=False, hertz=axes.hertz, seconds=axes.seconds, **facts, **heats, **arrays)
     return file.getvalue()
 
 
@@ -110,8 +108,9 @@ def _plain(value: float) -> float:
     return value if isinstance(value, int) else float(f"{value:.4g}")
 
 
-def _along(values: "np.ndarray[Any, Any]", size: int) -> "np.ndarray[Any, Any]":
-    return np.interp(np.linspace(0, len(values) - 1, size), np.arange(len(values)), values)
+def _along(values: Values, size: int) -> Values:
+    found: Values = np.interp(np.linspace(0, len(values) - 1, size), np.arange(len(values)), values)
+    return found
 
 
 def _require_few(wanted: Wanted) -> None:

@@ -25,7 +25,7 @@ class DebugNetwork:
     def __init__(self, weights: Path) -> None:
         model, facts = load_model(weights)
         for parameter in model.parameters():
-            parameter.requires_grad_(requires_grad=False)
+            parameter.requires_grad = False
         self._model = model
         self._network = model.network
         self._window = facts.recipe.audio.window_samples
@@ -48,7 +48,9 @@ class DebugNetwork:
 
     def _modules(self) -> Iterator[tuple[str, nn.Module]]:
         """All that do something to a sound."""
-        return ((name, one) for name, one in self._network.named_modules() if name and not isinstance(one, nn.Dropout))
+        return (
+            (name, one) for name, one in self._network.named_modules() if name and not isinstance(one, nn.Dropout)
+        )
 
     def _measured(self) -> Iterator[Layer]:
         order: dict[str, None] = {}

@@ -36,7 +36,7 @@ def as_png(wanted: Wanted, seen: Seen, label: str, index: int) -> bytes:
         maps = seen.maps[layer.name]
         stats = statistics(maps)
         words = (
-            f"{layer.name}   {layer.kind}   {' × '.join(map(str, maps.shape))}   mean {stats.mean:.3g}   "
+            f"{layer.name}   {layer.kind}   {' x '.join(map(str, maps.shape))}   mean {stats.mean:.3g}   "
             f"std {stats.std:.3g}   zeros {stats.sparsity:.0%}   dead {stats.dead_channels}"
         )
         strips.append(_titled(words, _tiles(maps, wanted.max_channels)))
@@ -61,10 +61,9 @@ def coloured(values: Samples) -> Pixels:
 
 def _heard(seen: Seen, heat: Heat) -> Pixels:
     """Low sounds at the bottom; where nothing speaks for the class it is darker."""
-    picture = smaller(seen.spectrogram, TILE * 4, WIDTH - 2 * GAP)
-    rows, columns = picture.shape
+    rows, columns = 3 * TILE, WIDTH - 2 * GAP
     light = 0.35 + 0.65 * _stretched(heat, rows, columns)
-    return (coloured(picture) * light[..., None]).astype(np.uint8)[::-1]
+    return (coloured(_stretched(seen.spectrogram, rows, columns)) * light[..., None]).astype(np.uint8)[::-1]
 
 
 def _tiles(maps: Samples, most: int) -> list[Pixels]:

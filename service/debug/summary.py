@@ -66,9 +66,8 @@ def _averaged(values: Samples, most: int, axis: int) -> Samples:
         return values
     starts = _starts(size, most)
     counts = np.diff(np.append(starts, size)).astype(np.float32)
-    sums = np.add.reduceat(values, starts, axis=axis)
-    mean: Samples = sums / (counts if axis == -1 else counts[:, None])
-    return mean
+    sums: Samples = np.add.reduceat(values, starts, axis=axis)
+    return sums / (counts if axis == -1 else counts[:, None])
 
 
 def _starts(size: int, pieces: int) -> NDArray[np.intp]:

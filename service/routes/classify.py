@@ -2,6 +2,7 @@
 
 import math
 import time
+
 import numpy as np
 from fastapi import APIRouter, Request, Response
 from numpy.typing import NDArray

@@ -154,7 +154,9 @@ def _classes(heat: str | None, model: ServedModel) -> list[int] | None:
     if heat is None:
         return None
     if heat not in model.index_of:
-        raise ProblemError("invalid_request", f"heat: the model knows no {heat[:50]!r}; all it knows is at /v1/model.")
+        raise ProblemError(
+            "invalid_request", f"heat: the model knows no {heat[:50]!r}; all it knows is at /v1/model."
+        )
     return [model.index_of[heat]]
 
 

@@ -73,7 +73,10 @@ earshot_ready 1.0
 SMALLEST_WAV = "UklGRiYAAABXQVZFZm10IBAAAAABAAEARKwAAIhYAQACABAAZGF0YQIAAAAAAA=="
 """One sample, in base64."""
 
-_ASKED = {"top_k": 3, "hop_s": 2.5, "timeout_ms": 500, "labels": "dog,rooster"}
+_ASKED = {
+    "top_k": 3, "hop_s": 2.5, "timeout_ms": 500, "labels": "dog,rooster", "layers": "layer3.*,head", "format": "json",
+    "max_channels": 8, "max_side": 32, "heat": "rooster", "window": 0,
+}  # fmt: skip
 
 
 def answer(example: Any) -> dict[int | str, dict[str, Any]]:  # noqa: ANN401

@@ -84,7 +84,7 @@ def test_the_numbers_of_json_are_those_of_the_npz(looking: Process, rooster: byt
     words = "?layers=stem.relu,head&max_side=1024"
     answer = found(looking, rooster, words)
     with np.load(io.BytesIO(asked(looking, rooster, words + "&format=npz").content), allow_pickle=False) as whole:
-        stem, head = answer["layers"]
+        stem, _ = answer["layers"]
         np.testing.assert_allclose(stem["maps"], whole["stem.relu"][stem["channels"]], rtol=0.01, atol=1e-6)
         assert whole["stem.relu"].shape == tuple(stem["shape"])
         assert int(whole["head"].argmax()) == answer["predictions"][0]["index"]
@@ -107,7 +107,7 @@ def test_the_spectrogram_has_true_axes(looking: Process) -> None:
 
 def test_heat_of_a_class_is_drawn_by_its_label(looking: Process, rooster: bytes) -> None:
     heats = found(looking, rooster, "?layers=head&top_k=3")["heat"]
-    assert [one["label"] for one in heats][0] == "rooster"
+    assert heats[0]["label"] == "rooster"
     assert len(heats) == 3
     (rain,) = found(looking, rooster, "?layers=head&heat=rain")["heat"]
     assert rain["label"] == "rain"

@@ -1,6 +1,7 @@
 """Patterns: what they find, in which order, and that hostile ones are cheap and told so."""
 
 import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -53,10 +54,8 @@ def test_what_is_no_pattern_or_fits_nothing_is_told_so(words: str, complaint: st
 @given(st.text(max_size=300))
 def test_any_words_end_at_once(words: str) -> None:
     start = time.process_time()
-    try:
-        chosen(LAYERS, words)
-    except EarshotError as error:
-        assert str(error).startswith("layers: ")
+    with suppress(EarshotError):
+        assert chosen(LAYERS, words)
     assert time.process_time() - start < 1
 
 

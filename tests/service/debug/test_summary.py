@@ -15,7 +15,8 @@ def test_dead_channels_and_zeros_are_counted() -> None:
     found = statistics(maps)
     assert found.dead_channels == 2
     assert found.sparsity == pytest.approx(29 / 40)
-    assert (found.min, found.max, found.mean) == (-10, 2, pytest.approx(10 / 40))
+    assert (found.min, found.max) == (-10, 2)
+    assert found.mean == pytest.approx(10 / 40)
 
 
 def test_the_liveliest_channels_come_first() -> None:
@@ -31,7 +32,9 @@ def test_a_smaller_map_keeps_the_means_of_what_it_stands_for(rows: int, columns:
     values = np.random.default_rng(rows * 41 + columns).standard_normal((2, rows, columns)).astype(np.float32)
     small = smaller(values, most, wide)
     assert small.shape == (2, min(rows, most), min(columns, wide))
-    bounds = [[i * size // n for i in range(n)] + [size] for size, n in zip((rows, columns), small.shape[1:], strict=True)]
+    bounds = [
+        [i * size // n for i in range(n)] + [size] for size, n in zip((rows, columns), small.shape[1:], strict=True)
+    ]
     for i in range(small.shape[1]):
         for j in range(small.shape[2]):
             block = values[:, bounds[0][i] : bounds[0][i + 1], bounds[1][j] : bounds[1][j + 1]]
@@ -47,7 +50,8 @@ def test_the_outline_of_a_sound_holds_its_peaks() -> None:
     wave = np.zeros(1000, np.float32)
     wave[123], wave[900] = 1, -1
     low, high = envelope(wave, 10)
-    assert (high.argmax(), low.argmin()) == (1, 9)
+    assert int(high.argmax()) == 1
+    assert int(low.argmin()) == 9
     assert len(low) == len(high) == 10
     assert len(envelope(wave[:3], 10)[0]) == 3
 
