@@ -6,11 +6,12 @@ offered beside HTTP/1.1 is seen to in `upgrades`.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import httptools
-from starlette.types import Receive, Scope, Send
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -19,6 +20,7 @@ from service import refusals
 from service.patience import PatientProtocol
 from service.problems import ProblemError, problem_response
 from service.reception import ReceptionProtocol
+from service.trace import request_id
 from service.upgrades import UpgradingProtocol
 
 LARGEST_HEAD = 64 * 1024
@@ -49,6 +51,7 @@ class Protocol(ReceptionProtocol, UpgradingProtocol, PatientProtocol):
     max_connections: int
     linger_bytes: int
     refused: Callable[[str, int], None]
+    refusal: Callable[[Mapping[str, Any]], ProblemError | None]
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  (uvicorn's own)
         super().__init__(*args, **options)
@@ -161,6 +164,7 @@ class Protocol(ReceptionProtocol, UpgradingProtocol, PatientProtocol):
         super().on_response_complete()
         if self._in_body and self.cycle.response_complete:
             self._unset_keepalive_if_required()
+            self.read_past(self.cycle)
             self._after(LINGER_S, self._close)
 
     def shutdown(self) -> None:
@@ -184,6 +188,9 @@ class Protocol(ReceptionProtocol, UpgradingProtocol, PatientProtocol):
         self._after(LINGER_S, self._close)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if (problem := self.refusal(cycle.scope)) is not None:
+            app = cast("ASGI3Application", _refusing(problem))
+
         async def to_its_end(scope: Scope, receive: Receive, send: Send) -> None:
             try:
                 await app(scope, receive, send)  # type: ignore[arg-type]
@@ -276,17 +283,33 @@ class _Door(asyncio.Transport):
         self._protocol.leave()
 
 
+def _refusing(problem: ProblemError) -> ASGIApp:
+    """In place of the application."""
+
+    async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
+        response = problem_response(problem, request_id(Headers(scope=scope)), scope["path"])
+        await response(scope, receive, send)
+
+    return refusing
+
+
 def protocol_with(
-    header_timeout_s: float, max_connections: int, max_body_bytes: int, refused: Callable[[str, int], None]
+    header_timeout_s: float,
+    max_connections: int,
+    max_body_bytes: int,
+    refused: Callable[[str, int], None],
+    refusal: Callable[[Mapping[str, Any]], ProblemError | None] = lambda _: None,
 ) -> type[Protocol]:
     """The class that uvicorn is to make connections of.
 
-    `refused` is told the code and status of whatever is refused here, where no request's trace can tell of it.
+    `refused` is told the code and status of whatever is refused here, where no request's trace can tell of it;
+    `refusal` says which requests are, by their scopes.
     """
     known = {
         "header_timeout_s": header_timeout_s,
         "max_connections": max_connections,
         "linger_bytes": max(LINGER_BYTES, max_body_bytes),
         "refused": staticmethod(refused),
+        "refusal": staticmethod(refusal),
     }
     return type("Protocol", (Protocol,), known)
