@@ -1,7 +1,7 @@
 """What is refused by its head alone: under overload most requests are, so each must cost as little as can be.
 
-The same question is asked again where a request is answered (`Serving.admit`): there, what is refused has gone half of
-the way already. Where keys, other origins or spans are to be seen to, no request is spared that way.
+The same question is asked again where a request is answered (`Serving.admit`): there, what is refused has gone half
+of the way already. Where keys, other origins or spans are to be seen to, no request is spared that way.
 """
 
 from collections.abc import Mapping

@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import httptools
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -20,7 +19,6 @@ from service import refusals
 from service.patience import PatientProtocol
 from service.problems import ProblemError, problem_response
 from service.reception import ReceptionProtocol
-from service.trace import request_id
 from service.upgrades import UpgradingProtocol
 
 LARGEST_HEAD = 64 * 1024
@@ -189,7 +187,7 @@ class Protocol(ReceptionProtocol, UpgradingProtocol, PatientProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         if (problem := self.refusal(cycle.scope)) is not None:
-            app = cast("ASGI3Application", _refusing(problem))
+            app = cast("ASGI3Application", refusals.as_app(problem))
 
         async def to_its_end(scope: Scope, receive: Receive, send: Send) -> None:
             try:
@@ -281,16 +279,6 @@ class _Door(asyncio.Transport):
         """Not before the answer can have been read."""
         self.flush()
         self._protocol.leave()
-
-
-def _refusing(problem: ProblemError) -> ASGIApp:
-    """In place of the application."""
-
-    async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
-        response = problem_response(problem, request_id(Headers(scope=scope)), scope["path"])
-        await response(scope, receive, send)
-
-    return refusing
 
 
 def protocol_with(

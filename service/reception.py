@@ -105,7 +105,7 @@ class ReceptionProtocol(HttpToolsProtocol):
         cycle.more_body = False
 
     def read_past(self, cycle: RequestResponseCycle) -> None:
-        """The body of a request that was answered without it: what is left needs no parser, if it is known how much."""
+        """The body of a request that was answered without it: what is left, if it is known, needs no parser."""
         if self._to_come > 0:
             self.reception.expect(cycle, self._to_come, bytearray(), lambda _: None).cancel()
 

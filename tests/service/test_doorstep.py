@@ -1,4 +1,4 @@
-"""What is refused by its head alone: as any refusal looks, counted once, and only where nothing else has to be seen to."""
+"""What is refused by its head alone: like any refusal, counted once, and only where nothing else is to be seen to."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -34,9 +34,7 @@ def test_who_is_refused_by_his_head_is_told_like_any_other_and_counted_once(roos
                 assert int(answer.headers["retry-after"]) >= 1
                 assert "connection" not in answer.headers, "the next request comes over the same"
         told = scraped(server)
-        refused = value(
-            told, "earshot_requests_total", route="/v1/classify", status="429", code="overloaded"
-        )
+        refused = value(told, "earshot_requests_total", route="/v1/classify", status="429", code="overloaded")
         assert refused == counts[429]
         assert value(told, "earshot_rejected_total", code="overloaded") == counts[429]
         assert server.log.count('"status": 429') < counts[429], "not all of them went further than the doorstep"
