@@ -294,10 +294,8 @@ def protocol_with(
     `refusal` says which requests are, by their scopes.
     """
     known = {
-        "header_timeout_s": header_timeout_s,
-        "max_connections": max_connections,
+        "header_timeout_s": header_timeout_s, "max_connections": max_connections,
         "linger_bytes": max(LINGER_BYTES, max_body_bytes),
-        "refused": staticmethod(refused),
-        "refusal": staticmethod(refusal),
-    }
+        "refused": staticmethod(refused), "refusal": staticmethod(refusal),
+    }  # fmt: skip
     return type("Protocol", (Protocol,), known)
