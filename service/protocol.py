@@ -290,8 +290,7 @@ def protocol_with(
 ) -> type[Protocol]:
     """The class that uvicorn is to make connections of.
 
-    `refused` is told the code and status of whatever is refused here, where no request's trace can tell of it;
-    `refusal` says which requests are, by their scopes.
+    `refused` is told code and status of what no request's trace tells of; `refusal` says whom to refuse, by scope.
     """
     known = {
         "header_timeout_s": header_timeout_s, "max_connections": max_connections,
