@@ -47,7 +47,7 @@ test: setup  ## lint, types and every test that needs no data set and no GPU
 test-dataset: setup  ## the tests that want the whole ESC-50: make test-dataset DATA=path
 	EARSHOT_DATA=$(DATA) $(RUN)/pytest -q -m dataset
 
-bench: setup  ## every engine, then the service under load: figures, pages and plots in benchmarks/results; eight minutes
+bench: setup  ## every engine, then the service under load: figures, pages and plots in benchmarks/results; seven minutes
 	$(RUN)/earshot bench latency $(if $(EARSHOT_DATA),--data $(EARSHOT_DATA))
 	$(RUN)/earshot bench load --clip-rate 32000
 

@@ -41,6 +41,11 @@ class Keys:
             )
         self._digests = tuple(_digest(key.encode()) for key in keys)
 
+    @property
+    def are_needed(self) -> bool:
+        """Whether a request must carry one."""
+        return bool(self._digests)
+
     def name_of(self, headers: Headers) -> str | None:
         """The name of the key that a request carries, to count and log it by; None where none is needed."""
         if not self._digests:

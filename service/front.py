@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import os
-import re
 from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
@@ -16,7 +14,7 @@ from service.access import Keys
 from service.metrics import NO_ROUTE
 from service.problems import problem_of, problem_response
 from service.serving import Service
-from service.trace import Trace
+from service.trace import Trace, request_id
 from service.waiting import ClientGone
 
 CLIENT_GONE = 499
@@ -25,7 +23,6 @@ CLIENT_GONE = 499
 _AS_IT_IS = " !#$&'()*+,/:;=?@[]"
 """In a header; letters beyond ASCII, which the name of a model may have, would be none in it."""
 
-_GOOD_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _OPEN = ("/v2/health/",)
 _KEYED = ("/v1/", "/v2")
 
@@ -56,7 +53,7 @@ class Front:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        trace = Trace(_request_id(headers), scope["method"], headers)
+        trace = Trace(request_id(headers), scope["method"], headers)
         scope["state"]["trace"] = trace
         self._service.in_flight += 1
         try:
@@ -99,12 +96,6 @@ class Front:
         scope["route"] = route
         response = await route.endpoint(Request(scope, receive, send))
         await response(scope, receive, send)
-
-
-def _request_id(headers: Headers) -> str:
-    """The client's own, if it is harmless."""
-    given = headers.get("x-request-id")
-    return given if given and _GOOD_ID.fullmatch(given) else os.urandom(8).hex()
 
 
 def _marking(send: Send, trace: Trace) -> Send:

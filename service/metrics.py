@@ -124,9 +124,9 @@ class Metrics:
             self._windows.inc(trace.windows)
             self._audio.inc(trace.audio_s)
 
-    def refused(self, code: str, status: int) -> None:
-        """A connection was refused before there was a request."""
-        self._counted(NO_ROUTE, status, code)
+    def refused(self, code: str, status: int, route: str = NO_ROUTE) -> None:
+        """A connection was refused before there was a request, or a request by its head."""
+        self._counted(route, status, code)
 
     def _counted(self, route: str, status: int, code: str) -> None:
         self._requests.labels(route, str(status), code).inc()

@@ -6,7 +6,7 @@ offered beside HTTP/1.1 is seen to in `upgrades`.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import httptools
@@ -49,6 +49,7 @@ class Protocol(ReceptionProtocol, UpgradingProtocol, PatientProtocol):
     max_connections: int
     linger_bytes: int
     refused: Callable[[str, int], None]
+    refusal: Callable[[Mapping[str, Any]], ProblemError | None]
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  (uvicorn's own)
         super().__init__(*args, **options)
@@ -161,6 +162,7 @@ class Protocol(ReceptionProtocol, UpgradingProtocol, PatientProtocol):
         super().on_response_complete()
         if self._in_body and self.cycle.response_complete:
             self._unset_keepalive_if_required()
+            self.read_past(self.cycle)
             self._after(LINGER_S, self._close)
 
     def shutdown(self) -> None:
@@ -184,6 +186,9 @@ class Protocol(ReceptionProtocol, UpgradingProtocol, PatientProtocol):
         self._after(LINGER_S, self._close)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if (problem := self.refusal(cycle.scope)) is not None:
+            app = cast("ASGI3Application", refusals.as_app(problem))
+
         async def to_its_end(scope: Scope, receive: Receive, send: Send) -> None:
             try:
                 await app(scope, receive, send)  # type: ignore[arg-type]
@@ -277,16 +282,19 @@ class _Door(asyncio.Transport):
 
 
 def protocol_with(
-    header_timeout_s: float, max_connections: int, max_body_bytes: int, refused: Callable[[str, int], None]
+    header_timeout_s: float,
+    max_connections: int,
+    max_body_bytes: int,
+    refused: Callable[[str, int], None],
+    refusal: Callable[[Mapping[str, Any]], ProblemError | None] = lambda _: None,
 ) -> type[Protocol]:
     """The class that uvicorn is to make connections of.
 
-    `refused` is told the code and status of whatever is refused here, where no request's trace can tell of it.
+    `refused` is told code and status of what no request's trace tells of; `refusal` says whom to refuse, by scope.
     """
     known = {
-        "header_timeout_s": header_timeout_s,
-        "max_connections": max_connections,
+        "header_timeout_s": header_timeout_s, "max_connections": max_connections,
         "linger_bytes": max(LINGER_BYTES, max_body_bytes),
-        "refused": staticmethod(refused),
-    }
+        "refused": staticmethod(refused), "refusal": staticmethod(refusal),
+    }  # fmt: skip
     return type("Protocol", (Protocol,), known)

@@ -8,7 +8,6 @@ pieces, so that little of its body comes with it; the rest waits in the system u
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from typing import Any, cast
 
 import httptools
@@ -66,6 +65,7 @@ class ReceptionProtocol(HttpToolsProtocol):
         """From here on, the loop writes where the reception says."""
         super().connection_made(transport)
         self._departure: Callable[[], None] | None = None
+        self._to_come = 0
         self.reception = Reception(self)
         transport.set_protocol(self.reception)
 
@@ -77,9 +77,16 @@ class ReceptionProtocol(HttpToolsProtocol):
         size = _declared(self.headers)
         extensions = cast("dict[str, Any]", self.scope).setdefault("extensions", {})
         extensions[DEPARTING] = self._departing  # of the request that runs: one named here would hold itself for ever
+        self._to_come = 0  # where it is not known
         if size is not None and 0 < size <= LARGEST:
-            extensions[READ_WHOLE] = partial(self._read_whole, size)
+            self._to_come = size
+            extensions[READ_WHOLE] = self._read_whole
             self.flow.pause_reading()
+
+    def on_body(self, body: bytes) -> None:
+        """A part that the parser has seen."""
+        self._to_come -= len(body)
+        super().on_body(body)
 
     @property
     def is_in_body(self) -> bool:
@@ -96,6 +103,11 @@ class ReceptionProtocol(HttpToolsProtocol):
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # like uvicorn's
         self._in_body = False
         cycle.more_body = False
+
+    def read_past(self, cycle: RequestResponseCycle) -> None:
+        """The body of a request that was answered without it: what is left, if it is known, needs no parser."""
+        if self._to_come > 0:
+            self.reception.expect(cycle, self._to_come, bytearray(), lambda _: None).cancel()
 
     def let_go(self, cycle: RequestResponseCycle) -> None:
         """Nobody reads its answer: what works on it is told, and must not write."""
@@ -116,7 +128,7 @@ class ReceptionProtocol(HttpToolsProtocol):
     def _stays(self) -> None:
         self._departure = None
 
-    async def _read_whole(self, size: int, take: Take) -> memoryview:
+    async def _read_whole(self, take: Take) -> memoryview:
         cycle = self._running
         if cycle is None or cycle.disconnected or self.transport.is_closing():
             raise ClientDisconnect
@@ -124,6 +136,7 @@ class ReceptionProtocol(HttpToolsProtocol):
             cycle.waiting_for_100_continue = False
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         begun, cycle.body = cycle.body, bytearray()
+        size, self._to_come = self._to_come + len(begun), 0
         take(len(begun))
         if not cycle.more_body:  # it came with its head
             return memoryview(begun)

@@ -1,8 +1,11 @@
-"""What a connection refuses by itself, outside of any request: the problems, and their bytes."""
+"""What a connection refuses by itself, ahead of the application: the problems, and their bytes."""
 
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from service.problems import ProblemError, problem_response
+from service.trace import request_id
 
 
 def as_http(problem: ProblemError) -> bytes:
@@ -11,6 +14,18 @@ def as_http(problem: ProblemError) -> bytes:
     lines = [STATUS_LINE[answer.status_code], b"connection: close\r\n"]
     lines += [b"%s: %s\r\n" % header for header in answer.raw_headers]
     return b"".join([*lines, b"\r\n", answer.body])
+
+
+def as_app(problem: ProblemError) -> ASGIApp:
+    """The answer to one request, in place of the application's."""
+
+    async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
+        name = request_id(Headers(scope=scope))
+        response = problem_response(problem, name, scope["path"])
+        response.headers["X-Request-ID"] = name
+        await response(scope, receive, send)
+
+    return refusing
 
 
 def no_http() -> ProblemError:

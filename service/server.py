@@ -22,6 +22,7 @@ from contract.errors import EarshotError
 from service import logs
 from service.app import create_app
 from service.background import end_with_what_is_left
+from service.doorstep import Doorstep
 from service.live_protocol import LiveProtocol
 from service.memory import keep_memory_of_clips
 from service.problems import ProblemError
@@ -59,6 +60,7 @@ def serve(settings: Settings) -> None:
             settings.max_connections,
             settings.max_body_bytes,
             _refused_by(app.state.service),
+            Doorstep(app.state.service).refusal,
         ),
         loop="uvloop",
         ws=LiveProtocol,

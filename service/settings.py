@@ -119,7 +119,7 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "text"] = "auto"
     """One JSON object per line, or text; auto is text on a terminal."""
     access_log: bool = True
-    """One line per request."""
+    """One line per request, but for those that are refused by their heads alone."""
     otlp_endpoint: str | None = None
     """Where OpenTelemetry traces are sent, as in http://collector:4318/v1/traces; needs the extra `otel`."""
 

@@ -1,11 +1,15 @@
 """What one request went through. Headers, metrics, spans, the log and the answer's `timings` are all made of it."""
 
+import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from service.jobs import End, Job
 from service.schemas import ModelUsed
+
+_GOOD_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 @dataclass(slots=True)
@@ -66,3 +70,9 @@ class Trace:
 def milliseconds(seconds: float | None) -> float:
     """As they are told everywhere: what did not happen took none."""
     return round((seconds or 0.0) * 1000, 3)
+
+
+def request_id(headers: Mapping[str, str]) -> str:
+    """The client's own, if it is harmless."""
+    given = headers.get("x-request-id")
+    return given if given and _GOOD_ID.fullmatch(given) else os.urandom(8).hex()

@@ -70,6 +70,17 @@ def test_what_is_given_up_is_read_to_its_end_and_the_connection_serves_on(line: 
     assert line.answer().body.decode() == f"whole {digest(body)}"
 
 
+@pytest.mark.parametrize("first", [0, 1, 10_000, 20_000, 99_999])
+def test_what_nobody_waits_for_is_passed_over_to_its_last_byte(line: Wire, first: int) -> None:
+    body = sound(100_000)
+    line.send(post(b"", "/early", content_length=len(body)) + body[:first])
+    assert line.answer().body == b"too early"
+    for start in range(first, len(body), 30_000):
+        line.send(body[start : start + 30_000])
+    line.send(post(body, "/whole"))
+    assert line.answer().body.decode() == f"whole {digest(body)}"
+
+
 @pytest.mark.parametrize("sent", [0, 100, 50_000])
 def test_whoever_leaves_in_the_middle_of_a_body_is_not_waited_for(tiny: Tiny, sent: int) -> None:
     before = tiny.departed
