@@ -1,82 +1,74 @@
-"""Who may look into the model, and when: one at a time, a few waiting, and nothing loaded before the first comes.
+"""Who may look into the model, and when: one at a time, a few waiting, in a process that the first of them starts."""
 
-The thread that looks runs after those that serve, so that answers are not late because somebody is curious.
-"""
-
-import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import Any
 
 from contract.bundle import WEIGHTS
 from service.batcher import Overloaded
-from service.priority import compute_later
+from service.debug.worker import LATE, Refusal, Reply, Weights, asked, prepare
+from service.model import ServedModel
 from service.problems import ProblemError
-from service.serving import Serving
 from service.waiting import in_time
-
-if TYPE_CHECKING:
-    from service.debug.network import DebugNetwork
 
 MOST_WAITING = 4
 """Requests, with the one that is looked at; each takes a good part of a second."""
-
-LATE = "The debug path did not come to it before its deadline."
-
-T = TypeVar("T")
 
 
 class Desk:
     """Of one service."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1, "debug", initializer=compute_later)
-        self._of: Serving | None = None
-        self._network: DebugNetwork | None = None
+        self._pool: ProcessPoolExecutor | None = None
         self._waiting = 0
 
     async def ask(
         self,
-        serving: Serving,
-        work: "Callable[[DebugNetwork], T]",
+        model: ServedModel,
+        work: Callable[..., Reply],
+        *details: Any,  # noqa: ANN401
         deadline: float,
         gone: Callable[[], Awaitable[None]] | None = None,
-    ) -> T:
+    ) -> Reply:
         """What the work finds in the network of this model."""
+        weights = weights_of(model)
         if self._waiting >= MOST_WAITING:
             raise Overloaded("Others are looking into the model already.", 1.0)
         self._waiting += 1
         try:
-            return await in_time(self._pool.submit(self._looked, serving, work, deadline), deadline, gone, LATE)
+            looking = self._opened().submit(asked, work, weights, deadline, *details)
+            found = await in_time(looking, deadline, gone, LATE)
+        except BrokenProcessPool:
+            self.close()
+            raise ProblemError(
+                "unavailable", "The process that looks into the model has died; the next request starts another.",
+                retry_after=1.0,
+            ) from None  # fmt: skip
         finally:
             self._waiting -= 1
+        if isinstance(found, Refusal):
+            raise ProblemError(found.code, found.detail, found.status)
+        return found
 
     def close(self) -> None:
-        """Begin nothing more."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Begin nothing more; what is looked at ends with this process at the latest."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
 
-    def _looked(self, serving: Serving, work: "Callable[[DebugNetwork], T]", deadline: float) -> T:
-        if self._of is not serving or self._network is None:
-            self._network = None  # before there are two
-            self._network, self._of = _network_of(serving), serving
-        if time.monotonic() > deadline:
-            raise ProblemError("deadline_exceeded", LATE)
-        return work(self._network)
+    def _opened(self) -> ProcessPoolExecutor:
+        """Spawned, as a fork would take the threads' locks along without the threads."""
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(1, get_context("spawn"), prepare)
+        return self._pool
 
 
-def _network_of(serving: Serving) -> "DebugNetwork":
-    bundle = serving.model.bundle
-    if bundle is None:
+def weights_of(model: ServedModel) -> Weights:
+    """Those that the debug path loads."""
+    if model.bundle is None:
         raise ProblemError(
             "not_found", "A bare ONNX file is served, and only a bundle has the weights to look into: --bundle."
         )
-    try:
-        import torch
-
-        from service.debug.network import DebugNetwork
-    except ImportError as error:
-        raise ProblemError(
-            "unavailable", f"The debug path needs {error.name}, not installed here: pip install 'earshot[debug]'"
-        ) from None
-    torch.set_num_threads(1)
-    return DebugNetwork(bundle.path(WEIGHTS))
+    return Weights(str(model.bundle.path(WEIGHTS)), model.bundle.manifest.files[WEIGHTS].sha256)

@@ -1,29 +1,23 @@
 """`/v1/debug/…`: the model's layers, and what each of them makes of a sound."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, Request, Response
-from pydantic_core import to_json
 
 from contract.audio import PCM16_SCALE
-from service.answers import predictions
-from service.debug.answer import Wanted, as_npz, heat_answer, layers_answer, spectrogram_answer, waveform_answer
+from service.debug import worker
 from service.debug.desk import Desk
-from service.debug.layers import Layer, chosen
-from service.debug.seen import Axes, Seen
-from service.debug.sheet import as_png
-from service.engines.base import Outputs, Samples
+from service.debug.worker import Question, Reply
+from service.engines.base import Samples
 from service.jobs import Job
-from service.judge import Row
 from service.model import ServedModel
 from service.problems import KINDS, ProblemError, documented
 from service.routes import examples
 from service.routes.shared import computed, gone, query_parameters, service_of, trace_of
 from service.routes.sounds import BODIES, heard, query_of
 from service.schemas import DebugQuery, LayerFacts
-from service.serving import Service, Serving
+from service.serving import Service
 from service.windows import Window, cut, windows_of
 
 router = APIRouter(prefix="/v1/debug", tags=["debug"])
@@ -33,33 +27,24 @@ OFF = (
     "earshot serve --debug, or EARSHOT_DEBUG=true."
 )
 
-MOST_HEATS = 10
-"""However many labels are asked for."""
-
 _SEEN = {
     "image/png": {"schema": {"type": "string", "format": "binary"}},
     "application/x-npz": {"schema": {"type": "string", "format": "binary"}},
 }
 
 
-@dataclass(frozen=True)
-class _Looked:
-    """All that was found about one window."""
-
-    wanted: Wanted
-    seen: Seen
-    axes: Axes
-
-
 @router.get(
-    "/layers", summary="The model's layers", responses=documented("not_found", "overloaded", "unavailable"),
-)  # fmt: skip
-async def layers(request: Request) -> list[LayerFacts]:
+    "/layers",
+    summary="The model's layers",
+    response_model=list[LayerFacts],
+    responses=documented("unauthorized", "not_found", "overloaded", "unavailable", "deadline_exceeded"),
+)
+async def layers(request: Request) -> Response:
     """In the order in which a sound goes through them, with the shape of what each gives for one window."""
     service = _opened(request)
     with service.using() as serving:
-        found = await _desk(request).ask(serving, lambda network: network.layers, service.deadline(None))
-    return [LayerFacts(name=one.name, kind=one.kind, parameters=one.parameters, shape=one.shape) for one in found]
+        reply = await _desk(request).ask(serving.model, worker.layers, deadline=service.deadline(None))
+    return _response(reply)
 
 
 @router.post(
@@ -81,15 +66,24 @@ async def activations(request: Request) -> Response:
         deadline = service.deadline(query.timeout_ms)
         serving.admit(deadline)
         sound = await heard(request, service, serving, deadline)
-        window = _window(query.window, sound.waveform.size, serving.model)
+        model = serving.model
+        window = _window(query.window, sound.waveform.size, model)
         (wave,) = cut(sound.waveform, [window])
-        floats = _floats(wave)
-        classes = _classes(query.heat, serving.model)
+        heats_of = _classes(query.heat, model)
         (row,) = await computed(request, serving, Job([wave], deadline))
-        looked = await _desk(request).ask(
-            serving, lambda network: _look(network, query, floats, classes), deadline, lambda: gone(request)
+        facts = {
+            "window": {"start_s": window.start / model.sample_rate, "end_s": window.end / model.sample_rate},
+            "model": serving.used,
+            "request_id": trace.request_id,
+        }
+        question = Question(
+            query, _floats(wave), heats_of, row.logits, model.labels, model.temperature, model.sample_rate,
+            model.window_s, facts,
+        )  # fmt: skip
+        reply = await _desk(request).ask(
+            model, worker.activations, question, deadline=deadline, gone=lambda: gone(request)
         )
-        return _answered(query, serving, looked, row, floats, window, trace.request_id)
+    return _response(reply)
 
 
 def _opened(request: Request) -> Service:
@@ -104,43 +98,9 @@ def _desk(request: Request) -> Desk:
     return desk
 
 
-def _look(network: Any, query: DebugQuery, wave: Samples, classes: list[int] | None) -> _Looked:  # noqa: ANN401
-    """On the desk's thread."""
-    wanted: list[Layer] = chosen(network.layers, query.layers)
-    seen = network.look(wave, [layer.name for layer in wanted], classes, min(query.top_k, MOST_HEATS))
-    return _Looked(Wanted(wanted, query.max_channels, query.max_side), seen, network.axes)
-
-
-def _answered(
-    query: DebugQuery, serving: Serving, looked: _Looked, row: Row, wave: Samples, window: Window, request_id: str
-) -> Response:
-    wanted, seen, labels = looked.wanted, looked.seen, serving.model.labels
-    if query.format == "npz":
-        content = as_npz(wanted, seen, looked.axes, wave)
-        name = {"Content-Disposition": 'attachment; filename="activations.npz"'}
-        return Response(content, media_type="application/x-npz", headers=name)
-    if query.format == "png":
-        index = next(iter(seen.heats))
-        return Response(as_png(wanted, seen, labels[index], index), media_type="image/png")
-    rate = serving.model.sample_rate
-    (mine,) = serving.judge.rows(Outputs(seen.logits[None], None))
-    answer = {
-        "predictions": predictions(serving.model, serving.judge.verdict([mine], query.top_k)),
-        "parity": {
-            "engine": serving.used["engine"],
-            "precision": serving.used["precision"],
-            "max_logit_delta": float(f"{np.abs(seen.logits - row.logits).max():.4g}"),
-            "same_label": int(seen.logits.argmax()) == int(row.logits.argmax()),
-        },
-        "window": {"start_s": round(window.start / rate, 3), "end_s": round(window.end / rate, 3)},
-        "waveform": waveform_answer(wave, rate),
-        "spectrogram": spectrogram_answer(seen, looked.axes),
-        "heat": [heat_answer(i, labels[i], heat, serving.model.window_s) for i, heat in seen.heats.items()],
-        "layers": layers_answer(wanted, seen),
-        "model": serving.used,
-        "request_id": request_id,
-    }
-    return Response(to_json(answer), media_type="application/json")
+def _response(reply: Reply) -> Response:
+    headers = {"Content-Disposition": 'attachment; filename="activations.npz"'} if "npz" in reply.media_type else {}
+    return Response(reply.body, media_type=reply.media_type, headers=headers)
 
 
 def _window(place: int, samples: int, model: ServedModel) -> Window:

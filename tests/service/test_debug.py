@@ -1,6 +1,8 @@
 """/v1/debug against a real process: off unless asked for, true to the engine that serves, bounded, and polite."""
 
 import io
+import os
+import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +19,7 @@ from service.routes.debug import OFF
 from tests.contract.sounds import wav
 from tests.service.graphs import save_graph
 from tests.service.process import WAV, Process, running
+from tests.service.wire import wait_for
 
 RATE = 32_000
 
@@ -45,13 +48,45 @@ def test_it_is_off_unless_asked_for_and_says_how(server: Process, rooster: bytes
         assert answer.json()["detail"] == OFF
 
 
-def test_nothing_of_pytorch_is_loaded_before_somebody_looks(rooster: bytes) -> None:
+def children(server: Process) -> list[str]:
+    """Command lines of the processes that it has started."""
+    pid = server.process.pid
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+    return [Path(f"/proc/{child}/cmdline").read_text(encoding="utf-8") for child in found]
+
+
+def test_who_answers_never_loads_pytorch_and_nobody_does_before_somebody_looks(rooster: bytes) -> None:
     with running("--bundle", "esc10-resnet", "--debug") as server:
         server.classify(rooster).raise_for_status()
-        maps = Path(f"/proc/{server.process.pid}/maps")
-        assert "libtorch" not in maps.read_text(encoding="utf-8")
+        assert not children(server)
         server.client.get("/v1/debug/layers").raise_for_status()
-        assert "libtorch" in maps.read_text(encoding="utf-8")
+        assert any("spawn_main" in child for child in children(server))
+        maps = Path(f"/proc/{server.process.pid}/maps").read_text(encoding="utf-8")
+        assert "libtorch" not in maps
+
+
+def test_a_process_that_dies_is_replaced(rooster: bytes) -> None:
+    with running("--bundle", "esc10-resnet", "--debug") as server:
+        server.client.get("/v1/debug/layers").raise_for_status()
+        pid = server.process.pid
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split():
+            if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text(encoding="utf-8"):
+                os.kill(int(child), signal.SIGKILL)
+        answers = [asked(server, rooster, "?layers=head") for _ in range(3)]
+        assert {answer.status_code for answer in answers} <= {200, 503}
+        assert answers[-1].status_code == 200
+        assert server.classify(rooster).status_code == 200
+
+
+def test_nothing_is_left_of_it_when_the_service_ends(rooster: bytes) -> None:
+    with running("--bundle", "esc10-resnet", "--debug") as server:
+        found = asked(server, rooster, "?layers=head")
+        assert found.status_code == 200
+        pid = server.process.pid
+        started = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+        server.terminate()
+        assert server.wait() == 0
+    wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in started))
 
 
 def test_the_layers_are_listed_with_what_they_give(looking: Process) -> None:
