@@ -45,7 +45,7 @@ class Child:
         with on_cpus(cpus):
             self._process = subprocess.Popen(  # noqa: S603  (our own program)
                 words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, text=True,
-                env=os.environ | dict(environment),
+                env=os.environ | dict(environment), process_group=0,  # Ctrl-C is the parent's to see to
             )  # fmt: skip
 
     def __enter__(self) -> Self:

@@ -1,9 +1,25 @@
 """Flags that several commands share."""
 
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
+
+from contract.errors import EarshotError
+
+
+def _made(folder: Path | None) -> Path | None:
+    """There, and open to writing, before an hour is spent on what is to lie in it."""
+    if folder is None:
+        return None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise EarshotError(f"--out {folder}: it cannot be written there ({error.strerror})") from error
+
 
 BundleOption = Annotated[
     str | None, typer.Option(help="Name of a shipped bundle, or a folder.", show_default="the service's own")
@@ -20,6 +36,7 @@ ServerCpusOption = Annotated[str, typer.Option(help="Cores of the service and th
 ClientCpusOption = Annotated[str, typer.Option(help="Cores of the client.")]
 OutOption = Annotated[Path | None, typer.Option(help="JSON file for all figures.")]
 FolderOption = Annotated[
-    Path | None, typer.Option(help="Folder for figures, pages and plots.", show_default="benchmarks/results/…")
+    Path | None,
+    typer.Option(help="Folder for figures, pages and plots.", show_default="benchmarks/results/…", callback=_made),
 ]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with 1 where a target is missed.")]

@@ -30,7 +30,7 @@ def peers(
     earshot bench peers --seconds 3 --rounds 2       all of them: half an hour
 
     earshot bench peers --only earshot,mosec --models tiny --rounds 1
-    --seconds 3                                      two of them: two minutes
+    --seconds 3                                      two of them: four minutes
     """
     from benchmarks.peers.command import arranged, run_peers
     from benchmarks.peers.contest import Plan

@@ -134,4 +134,4 @@ def _called(found: Found, row: Row) -> str:
 
 def _rows(found: Found, steps: Callable[[Round], Sequence[Step]]) -> list[Row]:
     together = zip(*map(steps, found.rounds), strict=True)
-    return [Row(same, found.capacity_per_s) for same in together]
+    return [Row(same, capacity_of(found)) for same in together]
