@@ -1,0 +1,50 @@
+/** What a layer gives: maps over frequency and time, or single features as bars. */
+
+import { fitted, paint } from "./canvas.js";
+import { grey, heat, themed } from "./colours.js";
+import { drawTicks } from "./spectrogram.js";
+
+const RANGE_DB = 75;
+const MOST_OPACITY = 0.75;
+
+/** One map, as bright as its own values go. */
+export function drawMap(canvas, values, { smooth = false } = {}) {
+  const context = fitted(canvas);
+  const [low, high] = bounds(values.flat());
+  const scale = high > low ? 1 / (high - low) : 0;
+  const at = (row, column) => (values[row][column] - low) * scale;
+  paint(context, values.length, values[0].length, at, heat, { smooth });
+}
+
+/** Features as bars, up and down from nothing. */
+export function drawFeatures(canvas, values) {
+  const context = fitted(canvas);
+  const { width, height } = canvas;
+  const [low, high] = bounds([...values, 0]);
+  const y = (value) => height * (0.05 + (0.9 * (high - value)) / (high - low || 1));
+  context.fillStyle = themed("card");
+  context.fillRect(0, 0, width, height);
+  context.fillStyle = themed("wave");
+  const step = width / values.length;
+  values.forEach((value, i) => {
+    context.fillRect(i * step, Math.min(y(0), y(value)), Math.max(1, step * 0.8), Math.max(1, Math.abs(y(value) - y(0))));
+  });
+}
+
+/** The spectrogram in grey, and above it, in colour, where the score of a class comes from. */
+export function drawHeat(canvas, spectrogram, found) {
+  const context = fitted(canvas);
+  const { values, shape: [rows, columns] } = spectrogram;
+  const [, top] = bounds(values.flat());
+  paint(context, rows, columns, (row, column) => 1 + (values[row][column] - top) / RANGE_DB, found ? grey : heat);
+  if (found) {
+    const see = (value) => [...heat(0.3 + 0.7 * value), MOST_OPACITY * value];
+    paint(context, found.shape[0], found.shape[1], (row, column) => found.values[row][column], see);
+  }
+  const above = (hertz) => spectrogram.hertz.filter((one) => one < hertz).length / rows;
+  drawTicks(context, above);
+}
+
+function bounds(values) {
+  return values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
+}
