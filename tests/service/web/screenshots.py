@@ -57,32 +57,25 @@ def _save(name: str, png: bytes) -> None:
     assert size <= MOST_BYTES, f"{name}: {size:,} bytes"
 
 
-def _take(
-    page: "Page",
-    path: str,
-    name: str,
-    prepare: Callable[["Page"], None],
-) -> None:
-    page.goto(path)
-    prepare(page)
-    _save(name, page.screenshot(full_page=True))
-    page.context.close()
-
-
 def main() -> None:
     """All four."""
     from playwright.sync_api import sync_playwright
 
-    chromium = shutil.which("chromium")
     with running("--debug") as server, sync_playwright() as run:
-        browser = run.chromium.launch(executable_path=chromium)
-        _take(browser, server, "/", "listen.png", lambda page: _listen(page, "Long"), **DESK)
-        _take(
-            browser, server, "/", "listen-phone.png", lambda page: _listen(page, "Dog"), color_scheme="dark", **PHONE
-        )
-        _take(browser, server, "/layers", "layers.png", _layers, **DESK)
+        browser = run.chromium.launch(executable_path=shutil.which("chromium"))
+
+        def take(path: str, name: str, prepare: Callable[["Page"], None], **context: Any) -> None:  # noqa: ANN401
+            page = browser.new_context(base_url=server.url, reduced_motion="reduce", **context).new_page()
+            page.goto(path)
+            prepare(page)
+            _save(name, page.screenshot(full_page=True))
+            page.context.close()
+
+        take("/", "listen.png", lambda page: _listen(page, "Long"), **DESK)
+        take("/", "listen-phone.png", lambda page: _listen(page, "Dog"), **PHONE)
+        take("/layers", "layers.png", _layers, **DESK)
         _work(server)
-        _take(browser, server, "/status", "status.png", _status, **DESK)
+        take("/status", "status.png", _status, **DESK)
         browser.close()
 
 

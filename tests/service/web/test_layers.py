@@ -29,7 +29,7 @@ def pick(page: "Page", layer: str) -> None:
             page.keyboard.press("ArrowRight")
             page.keyboard.press("ArrowRight")
         for _ in range(50):
-            if page.evaluate("document.activeElement.querySelector('.leaf span').textContent") == part:
+            if page.evaluate("document.activeElement.querySelector('span').textContent") == part:
                 break
             page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")

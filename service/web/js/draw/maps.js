@@ -21,13 +21,14 @@ export function drawFeatures(canvas, values) {
   const context = fitted(canvas);
   const { width, height } = canvas;
   const [low, high] = bounds([...values, 0]);
-  const y = (value) => height * (0.05 + (0.9 * (high - value)) / (high - low || 1));
+  const y = (value) => Math.round(height * (0.05 + (0.9 * (high - value)) / (high - low || 1)));
   context.fillStyle = themed("card");
   context.fillRect(0, 0, width, height);
   context.fillStyle = themed("wave");
   const step = width / values.length;
   values.forEach((value, i) => {
-    context.fillRect(i * step, Math.min(y(0), y(value)), Math.max(1, step * 0.8), Math.max(1, Math.abs(y(value) - y(0))));
+    const [top, bottom] = [y(0), y(value)].sort((a, b) => a - b);
+    context.fillRect(Math.round(i * step), top, Math.max(1, Math.round(0.8 * step)), Math.max(1, bottom - top));
   });
 }
 

@@ -2,6 +2,9 @@
 
 import { make } from "./dom.js";
 
+const ITEM = "[role='treeitem']";
+const MARK_WIDTH = 22;
+
 /** Nodes by what stands between the dots; each knows the layer of its name, if there is one. */
 export function nested(layers) {
   const root = { inside: new Map() };
@@ -21,58 +24,56 @@ export class Tree {
   constructor(list, layers, chosen) {
     this.list = list;
     this.chosen = chosen;
-    this.items = new Map();
-    list.replaceChildren(...this.#children(nested(layers)));
+    this.layers = new Map(); // of the items that are layers
+    list.replaceChildren(...this.#children(nested(layers), list.id));
     list.addEventListener("click", (event) => this.#clicked(event));
     list.addEventListener("keydown", (event) => this.#key(event));
-    this.#focusable(list.firstElementChild);
+    this.#focusable(list.querySelector(ITEM));
   }
 
   /** Pick a layer by its name, and open the way to it. */
   select(name) {
-    const item = [...this.items.keys()].find((one) => this.items.get(one).name === name);
+    const item = [...this.layers.keys()].find((one) => this.layers.get(one).name === name);
     if (!item) return;
-    for (let above = item.parentElement.closest("li"); above; above = above.parentElement.closest("li")) open(above, true);
+    for (let one = above(item); one; one = above(one)) open(one, true);
     this.#pick(item);
   }
 
-  #children(node) {
+  #children(node, id) {
     return [...node.inside.values()].map((one) => {
       const shape = one.layer ? one.layer.shape.join(" × ") : "";
-      const leaf = make("div", { className: "leaf" }, make("span", {}, one.part), make("small", {}, shape));
-      const item = make("li", { role: "treeitem", tabIndex: -1, "aria-selected": "false",
-        "aria-label": [one.part, shape].filter(Boolean).join(", ") }, leaf);
-      if (one.layer) this.items.set(item, one.layer);
-      if (one.inside.size) {
-        item.setAttribute("aria-expanded", "false");
-        item.append(make("ul", { role: "group" }, ...this.#children(one)));
-      }
-      return item;
+      const item = make("div", { role: "treeitem", tabIndex: -1, className: "leaf", "aria-selected": "false" },
+        make("span", {}, one.part), " ", make("small", {}, shape));
+      if (one.layer) this.layers.set(item, one.layer);
+      if (!one.inside.size) return make("li", { role: "none" }, item);
+      const group = make("ul", { role: "group", id: `${id}.${one.part}` });
+      group.append(...this.#children(one, group.id));
+      item.setAttribute("aria-expanded", "false");
+      item.setAttribute("aria-owns", group.id);
+      return make("li", { role: "none" }, item, group);
     });
   }
 
   #clicked(event) {
-    const item = event.target.closest("li");
+    const item = event.target.closest(ITEM);
     if (!item) return;
     this.#focusable(item);
-    const { left } = item.querySelector(".leaf").getBoundingClientRect();
-    const isMark = event.clientX < left + 22;
-    if (item.hasAttribute("aria-expanded") && (isMark || !this.items.has(item))) open(item, !isOpen(item));
+    const isMark = event.clientX < item.getBoundingClientRect().left + MARK_WIDTH;
+    if (isMark && item.hasAttribute("aria-expanded")) open(item, !isOpen(item));
     else this.#pick(item);
   }
 
   #key(event) {
-    const item = event.target.closest("li");
-    const seen = [...this.list.querySelectorAll("li")].filter((one) => one.offsetParent);
+    const item = event.target.closest(ITEM);
+    const seen = [...this.list.querySelectorAll(ITEM)].filter((one) => one.offsetParent);
     const place = seen.indexOf(item);
     const moves = {
       ArrowDown: () => this.#focus(seen[place + 1]),
       ArrowUp: () => this.#focus(seen[place - 1]),
       Home: () => this.#focus(seen[0]),
       End: () => this.#focus(seen.at(-1)),
-      ArrowRight: () => (item.hasAttribute("aria-expanded") && !isOpen(item) ? open(item, true)
-        : this.#focus(item.querySelector("li"))),
-      ArrowLeft: () => (isOpen(item) ? open(item, false) : this.#focus(item.parentElement.closest("li"))),
+      ArrowRight: () => (isOpen(item) ? this.#focus(seen[place + 1]) : open(item, true)),
+      ArrowLeft: () => (isOpen(item) ? open(item, false) : this.#focus(above(item))),
       Enter: () => this.#pick(item),
       " ": () => this.#pick(item),
     };
@@ -82,15 +83,15 @@ export class Tree {
   }
 
   #pick(item) {
-    if (!this.items.has(item)) {
+    if (!this.layers.has(item)) {
       open(item, !isOpen(item));
       return;
     }
-    if (item.hasAttribute("aria-expanded")) open(item, true);
+    open(item, true);
     this.list.querySelectorAll("[aria-selected='true']").forEach((one) => one.setAttribute("aria-selected", "false"));
     item.setAttribute("aria-selected", "true");
     this.#focusable(item);
-    this.chosen(this.items.get(item));
+    this.chosen(this.layers.get(item));
   }
 
   #focus(item) {
@@ -105,6 +106,9 @@ export class Tree {
     if (item) item.tabIndex = 0;
   }
 }
+
+/** The item in which another lies; null at the top. */
+const above = (item) => item.closest("[role='group']")?.previousElementSibling ?? null;
 
 const isOpen = (item) => item.getAttribute("aria-expanded") === "true";
 
