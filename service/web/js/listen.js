@@ -48,7 +48,8 @@ function show(answer, passed, name) {
   at("result").hidden = false;
   at("answer").textContent = best.label;
   at("source").textContent = `${name}: ${audio.format} ${audio.codec}, ${audio.sample_rate.toLocaleString("en")} Hz, `
-    + `${audio.channels === 1 ? "mono" : `${audio.channels} channels`}, ${seconds(audio.duration_s)} s`;
+    + `${audio.channels === 1 ? "mono" : `${audio.channels} channels`}, ${seconds(audio.duration_s)} s`
+    + (audio.windows > 1 ? `. The mean of ${audio.windows} windows:` : "");
   drawBars(at("predictions"), predictions);
   drawVerdict(at("verdict"), {
     uncertain: answer.uncertain,

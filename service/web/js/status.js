@@ -95,7 +95,7 @@ function draw() {
     ["engines at work", `${metrics.sum("earshot_engines_at_work")} of ${metrics.sum("earshot_engines")}`],
     ["engine busy", `${(100 * rate("earshot_engine_busy_seconds_total")).toFixed(0)} % of one`],
     ["restarts", count(metrics.sum("earshot_engine_restarts_total"))],
-    ["live streams", count(metrics.sum("earshot_streams"))],
+    ["live streams", `${count(metrics.sum("earshot_streams"))}, ${count(metrics.sum("earshot_stream_hops_total"))} hops in all`],
     ["memory", `${count(metrics.sum("process_resident_memory_bytes") / MIB)} MiB`],
     ["up for", upFor(now / 1000 - metrics.sum("process_start_time_seconds"))],
   ]);

@@ -41,7 +41,7 @@ def browser() -> Iterator["Browser"]:
 
 @pytest.fixture
 def opened(browser: "Browser", server: Process) -> Iterator[Opened]:
-    """Pages that are closed afterwards; none of them may have broken a rule or thrown an error."""
+    """Pages that are closed afterwards; none of them may have broken a rule, thrown an error or asked elsewhere."""
     contexts, wrongs = [], []
 
     def opened(path: str, of: Process = server, **context: Any) -> "Page":  # noqa: ANN401
@@ -49,6 +49,7 @@ def opened(browser: "Browser", server: Process) -> Iterator[Opened]:
         page = contexts[-1].new_page()
         page.set_default_timeout(PATIENCE_MS)
         page.add_init_script(WATCH)
+        page.on("request", lambda one: None if one.url.startswith(("blob:", of.url)) else wrongs.append(one.url))
         page.on("pageerror", lambda error: wrongs.append(str(error)))
         page.on("console", lambda one: wrongs.append(one.text) if "violat" in one.text.lower() else None)
         page.goto(path)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PLACE = ROOT / "docs" / "images"
 DESK: dict[str, Any] = {"viewport": {"width": 1180, "height": 800}}
 PHONE: dict[str, Any] = {
-    "viewport": {"width": 390, "height": 844},
+    "viewport": {"width": 390, "height": 1250},
     "is_mobile": True,
     "device_scale_factor": 2,
     "color_scheme": "dark",
@@ -68,7 +68,7 @@ def main() -> None:
             page = browser.new_context(base_url=server.url, reduced_motion="reduce", **context).new_page()
             page.goto(path)
             prepare(page)
-            _save(name, page.screenshot(full_page=True))
+            _save(name, page.screenshot(full_page=not context.get("is_mobile")))
             page.context.close()
 
         take("/", "listen.png", lambda page: _listen(page, "Long"), **DESK)

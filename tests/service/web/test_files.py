@@ -1,12 +1,13 @@
 """What the pages are made of: small, under a strict policy, and nothing else than what was meant to be served."""
 
 import re
+import tomllib
 
 import pytest
 
 from service.routes.pages import TITLES, WEB
 from service.static import MEDIA_TYPES, POLICY
-from tests.service.process import Process
+from tests.service.process import ROOT, Process
 
 PATHS = {"listen": "/", "live": "/live", "layers": "/layers", "status": "/status"}
 FILES = sorted(path.relative_to(WEB).as_posix() for path in WEB.rglob("*") if path.suffix in MEDIA_TYPES)
@@ -17,6 +18,13 @@ LONGEST = 300
 
 def test_every_page_has_a_path() -> None:
     assert PATHS.keys() == TITLES.keys()
+
+
+def test_an_installed_service_has_them_all() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (pattern,) = project["tool"]["setuptools"]["package-data"]["service"]
+    kept = set((ROOT / "service").glob(pattern))
+    assert {path for path in WEB.rglob("*") if path.is_file()} <= kept
 
 
 @pytest.mark.parametrize("name", PATHS)

@@ -10,11 +10,11 @@ const TABLE = Array.from({ length: STEPS }, (_, i) => between((i / (STEPS - 1)) 
 /** Red, green and blue of a value. */
 export const heat = (value) => TABLE[Math.max(0, Math.min(STEPS - 1, Math.round(value * (STEPS - 1))))];
 
-/** The same in grey, and not quite so bright, so that something can lie above it. */
-export const grey = (value) => {
-  const level = 20 + 150 * Math.max(0, Math.min(1, value));
-  return [level, level, level];
-};
+/** The same in grey, so that something can lie above it. */
+export const grey = (value) => Array(3).fill(235 * Math.max(0, Math.min(1, value)));
+
+/** What lies above it: one colour, the less to be seen the smaller the value. */
+export const glow = (value) => [255, 105, 20, 0.75 * value];
 
 /** A colour of the stylesheet, as it is in the theme of the moment. */
 export const themed = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();

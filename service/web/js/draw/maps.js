@@ -1,11 +1,10 @@
 /** What a layer gives: maps over frequency and time, or single features as bars. */
 
 import { fitted, paint } from "./canvas.js";
-import { grey, heat, themed } from "./colours.js";
+import { glow, grey, heat, themed } from "./colours.js";
 import { drawTicks } from "./spectrogram.js";
 
 const RANGE_DB = 75;
-const MOST_OPACITY = 0.75;
 
 /** One map, as bright as its own values go. */
 export function drawMap(canvas, values, { smooth = false } = {}) {
@@ -39,8 +38,7 @@ export function drawHeat(canvas, spectrogram, found) {
   const [, top] = bounds(values.flat());
   paint(context, rows, columns, (row, column) => 1 + (values[row][column] - top) / RANGE_DB, found ? grey : heat);
   if (found) {
-    const see = (value) => [...heat(0.3 + 0.7 * value), MOST_OPACITY * value];
-    paint(context, found.shape[0], found.shape[1], (row, column) => found.values[row][column], see);
+    paint(context, found.shape[0], found.shape[1], (row, column) => found.values[row][column], glow);
   }
   const above = (hertz) => spectrogram.hertz.filter((one) => one < hertz).length / rows;
   drawTicks(context, above);

@@ -91,6 +91,7 @@ export class Tree {
     this.list.querySelectorAll("[aria-selected='true']").forEach((one) => one.setAttribute("aria-selected", "false"));
     item.setAttribute("aria-selected", "true");
     this.#focusable(item);
+    item.scrollIntoView({ block: "nearest" });
     this.chosen(this.layers.get(item));
   }
 
