@@ -17,7 +17,7 @@ ERROR_RATE ?= 0
 BASE   ?= $(if $(shell git status --porcelain -- . ':!benchmarks/results'),HEAD,HEAD~1)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve setup test test-dataset bench bench-gate bench-peers load gpu-check lint format train tensorboard constraints docker-cpu docker-gpu compose clean
+.PHONY: help serve setup test test-dataset bench bench-gate bench-peers load gpu-check lint format train tensorboard constraints vendor screenshots docker-cpu docker-gpu compose clean
 
 help:  ## list what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
@@ -88,6 +88,12 @@ tensorboard: setup  ## look at the curves of all runs under runs/
 
 constraints: setup  ## write down the versions that .venv holds, for the next fresh clone
 	$(RUN)/pip freeze --exclude-editable | sed "s/+cpu//; /^torch @/d" > requirements/constraints.txt
+
+vendor: setup  ## bring what the tests of the pages take from npm, proven by checksum
+	$(RUN)/python -m tests.service.web.vendor
+
+screenshots: setup  ## the pictures of the pages in docs/images, by Chromium
+	$(RUN)/python -m tests.service.web.screenshots
 
 docker-cpu:  ## the image earshot:cpu
 	docker build -f deploy/Dockerfile.cpu -t earshot:cpu .

@@ -1,36 +1,60 @@
-"""The first page, for whoever opens the service's address in a browser."""
+"""The web pages, for whoever opens the service's address in a browser."""
 
-from html import escape
+from http import HTTPStatus
+from pathlib import Path
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 
-from service.routes.shared import service_of
+from service.static import StaticFile, files_below, sent, static_file
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Earshot</title>
-<style>
-  :root {{ color-scheme: light dark; font: 1rem/1.6 system-ui, sans-serif }}
-  body {{ max-width: 42rem; margin: 4rem auto; padding: 0 1rem }}
-  pre {{ padding: 1rem; border: 1px solid color-mix(in srgb, currentColor 25%, transparent); overflow-x: auto }}
-</style>
-<h1>Earshot</h1>
-<p>A sound goes in, its name comes out. Here it is <strong>{model}</strong> that listens.</p>
-<pre>curl -H 'Content-Type: audio/wav' --data-binary @sound.wav {url}v1/classify</pre>
-<p><a href="docs">All routes</a> · <a href="v1/model">the model</a> · <a href="readyz">ready?</a> ·
-<a href="metrics">metrics</a></p>
-"""
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+WEB = Path(__file__).parents[1] / "web"
+TITLES = {"listen": "Listen", "live": "Live", "layers": "Layers", "status": "Status"}
+"""Of each page, by the name of its files."""
+READ = ["GET", "HEAD"]
 
 
-@router.get("/", include_in_schema=False)
-async def index(request: Request) -> Response:
-    """How to send a sound, and where to look further."""
-    current = service_of(request).current
-    model = f"{current.model.name} {current.model.version}" if current else "a model that is still being loaded"
-    page = _PAGE.format(model=escape(model), url=escape(str(request.base_url)))
-    return Response(page, media_type="text/html", headers={"Content-Security-Policy": _POLICY})
+def _page(name: str) -> StaticFile:
+    """What is its own, in the frame that all share."""
+    page = (WEB / "frame.html").read_text(encoding="utf-8")
+    page = page.replace(f'data-page="{name}"', 'aria-current="page"')
+    page = page.replace("{{title}}", TITLES[name]).replace("{{name}}", name)
+    page = page.replace("{{main}}", (WEB / f"{name}.html").read_text(encoding="utf-8"))
+    return static_file(page.encode(), "text/html")
+
+
+_PAGES = {name: _page(name) for name in TITLES}
+_FILES = files_below(WEB)
+
+
+@router.api_route("/", methods=READ)
+async def listen(request: Request) -> Response:
+    """A sound, and its name."""
+    return sent(_PAGES["listen"], request)
+
+
+@router.api_route("/live", methods=READ)
+async def live(request: Request) -> Response:
+    """What the microphone hears."""
+    return sent(_PAGES["live"], request)
+
+
+@router.api_route("/layers", methods=READ)
+async def layers(request: Request) -> Response:
+    """What each layer makes of a sound."""
+    return sent(_PAGES["layers"], request)
+
+
+@router.api_route("/status", methods=READ)
+async def status(request: Request) -> Response:
+    """How the service does."""
+    return sent(_PAGES["status"], request)
+
+
+@router.api_route("/web/{name:path}", methods=READ)
+async def file(name: str, request: Request) -> Response:
+    """What the pages are made of."""
+    if name not in _FILES:
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    return sent(_FILES[name], request)
