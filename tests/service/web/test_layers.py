@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.routes.debug import OFF
-from tests.service.process import Process
+from tests.service.process import Process, running
 from tests.service.web.conftest import ROOSTER, Opened
 from tests.service.web.look import PHONE, drawn, problem_of, says
 
@@ -116,6 +116,14 @@ def test_where_the_debug_path_is_off_the_page_says_how_it_is_put_on(opened: Open
     page = opened("/layers")
     assert problem_of(page) == OFF
     assert page.locator("#inside").is_hidden()
+
+
+def test_where_pytorch_is_missing_the_page_says_what_to_install(opened: Opened, tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n")
+    with running("--bundle", "esc10-resnet", "--debug", env={"PYTHONPATH": str(tmp_path)}) as server:
+        page = opened("/layers", of=server)
+        assert "pip install 'earshot[debug]'" in problem_of(page)
+        assert page.locator("#inside").is_hidden()
 
 
 def test_it_fits_a_phone(opened: Opened, looking: Process) -> None:
