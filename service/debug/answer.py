@@ -3,6 +3,7 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,6 @@ class Wanted:
 
 def layers_answer(wanted: Wanted, seen: Seen) -> list[dict[str, Any]]:
     """Of each layer its facts, its statistics, and the maps of its liveliest channels."""
-    _require_few(wanted)
     return [_layer(layer, seen.maps[layer.name], wanted) for layer in wanted.layers]
 
 
@@ -70,23 +70,12 @@ def heat_answer(index: int, label: str, heat: Heat, seconds: float) -> dict[str,
 
 def as_npz(wanted: Wanted, seen: Seen, axes: Axes, wave: Samples) -> bytes:
     """Everything in full, for numpy.load; layers by their names."""
-    size = sum(one.nbytes for one in seen.maps.values())
-    if size > MOST_BYTES:
-        raise ProblemError(
-            "too_large", f"These layers are {size:,} bytes, at most {MOST_BYTES:,} are sent: name fewer layers."
-        )
     arrays = {layer.name: seen.maps[layer.name] for layer in wanted.layers}
     heats = {f"heat.{index}": heat for index, heat in seen.heats.items()}
     file = io.BytesIO()
     facts = {"waveform": wave, "spectrogram_db": seen.spectrogram, "logits": seen.logits}
     np.savez(file, allow_pickle=False, hertz=axes.hertz, seconds=axes.seconds, **facts, **heats, **arrays)
     return file.getvalue()
-
-
-def map_shape(layer: Layer, side: int) -> tuple[int, int]:
-    """Rows and columns of one channel as it is shown; a feature is a map of one."""
-    rows, columns = layer.shape[1:] if len(layer.shape) == len(("channels", "rows", "columns")) else (1, 1)
-    return min(rows, side), min(columns, side)
 
 
 def _layer(layer: Layer, maps: Samples, wanted: Wanted) -> dict[str, Any]:
@@ -113,15 +102,26 @@ def _along(values: Values, size: int) -> Values:
     return found
 
 
-def _require_few(wanted: Wanted) -> None:
-    count = sum(
-        min(wanted.max_channels, layer.shape[0]) * rows * columns
-        for layer in wanted.layers
-        for rows, columns in [map_shape(layer, wanted.max_side)]
-    )
+def require_few_values(wanted: Wanted) -> None:
+    """Of JSON."""
+    count = sum(_shown_values(layer, wanted) for layer in wanted.layers)
     if count > MOST_VALUES:
         raise ProblemError(
             "too_large",
             f"That would be {count:,} numbers, at most {MOST_VALUES:,} are sent: name fewer layers, or lower "
             "max_channels or max_side; format=npz gives all of a few layers.",
         )
+
+
+def require_few_bytes(wanted: Wanted) -> None:
+    """Of an NPZ."""
+    size = sum(4 * prod(layer.shape) for layer in wanted.layers)
+    if size > MOST_BYTES:
+        raise ProblemError(
+            "too_large", f"These layers are {size:,} bytes, at most {MOST_BYTES:,} are sent: name fewer layers."
+        )
+
+
+def _shown_values(layer: Layer, wanted: Wanted) -> int:
+    channels, *sides = layer.shape
+    return min(channels, wanted.max_channels) * prod(min(side, wanted.max_side) for side in sides)

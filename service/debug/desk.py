@@ -1,8 +1,12 @@
 """Who may look into the model, and when: one at a time, a few waiting, in a process that the first of them starts."""
 
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ProcessPoolExecutor
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
@@ -18,36 +22,53 @@ MOST_WAITING = 4
 
 
 class Desk:
-    """Of one service."""
+    """Of one service.
+
+    Nothing lies in the executor but what is looked at: what is left behind there is counted by nobody.
+    """
 
     def __init__(self) -> None:
         self._pool: ProcessPoolExecutor | None = None
-        self._waiting = 0
+        self._free = asyncio.Semaphore()
+        self._places = 0
+
+    @contextmanager
+    def place(self, model: ServedModel) -> Iterator[Weights]:
+        """One of the few that may wait, to be had before anything is spent on a request."""
+        weights = weights_of(model)
+        if self._places >= MOST_WAITING:
+            raise Overloaded("Others are looking into the model already.", 1.0)
+        self._places += 1
+        try:
+            yield weights
+        finally:
+            self._places -= 1
 
     async def ask(
         self,
-        model: ServedModel,
+        weights: Weights,
         work: Callable[..., Reply],
         *details: Any,  # noqa: ANN401
         deadline: float,
         gone: Callable[[], Awaitable[None]] | None = None,
     ) -> Reply:
-        """What the work finds in the network of this model."""
-        weights = weights_of(model)
-        if self._waiting >= MOST_WAITING:
-            raise Overloaded("Others are looking into the model already.", 1.0)
-        self._waiting += 1
+        """What the work finds in the network with these weights."""
         try:
-            looking = self._opened().submit(asked, work, weights, deadline, *details)
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                await self._free.acquire()
+        except TimeoutError:
+            raise ProblemError("deadline_exceeded", LATE) from None
+        pool = self._opened()
+        try:
+            looking = self._begun(pool, work, weights, deadline, *details)
             found = await in_time(looking, deadline, gone, LATE)
         except BrokenProcessPool:
-            self.close()
+            if self._pool is pool:
+                self.close()
             raise ProblemError(
                 "unavailable", "The process that looks into the model has died; the next request starts another.",
                 retry_after=1.0,
             ) from None  # fmt: skip
-        finally:
-            self._waiting -= 1
         if isinstance(found, Refusal):
             raise ProblemError(found.code, found.detail, found.status)
         return found
@@ -57,6 +78,20 @@ class Desk:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def _begun(self, pool: ProcessPoolExecutor, *order: Any) -> "Future[Reply | Refusal]":  # noqa: ANN401
+        try:
+            looking = pool.submit(asked, *order)
+        except BaseException:
+            self._free.release()
+            raise
+        looking.add_done_callback(partial(self._is_over, asyncio.get_running_loop()))
+        return looking
+
+    def _is_over(self, loop: asyncio.AbstractEventLoop, _: object) -> None:
+        """Whether or not somebody still waited for it."""
+        with suppress(RuntimeError):  # the loop is closed: nobody comes any more
+            loop.call_soon_threadsafe(self._free.release)
 
     def _opened(self) -> ProcessPoolExecutor:
         """Spawned, as a fork would take the threads' locks along without the threads."""

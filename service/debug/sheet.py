@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.debug.answer import Wanted
+from service.debug.layers import Layer
 from service.debug.seen import Heat, Seen
 from service.debug.summary import smaller, statistics, strongest
 from service.engines.base import Samples
@@ -40,14 +41,18 @@ def as_png(wanted: Wanted, seen: Seen, label: str, index: int) -> bytes:
             f"std {stats.std:.3g}   zeros {stats.sparsity:.0%}   dead {stats.dead_channels}"
         )
         strips.append(_titled(words, _tiles(maps, wanted.max_channels)))
-    height = sum(strip.shape[0] for strip in strips)
+    file = io.BytesIO()
+    _image(np.concatenate(strips)).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def require_low_sheet(wanted: Wanted) -> None:
+    """Told by the shapes alone, before anything is drawn."""
+    height = sum(_strip_height(layer, wanted.max_channels) for layer in wanted.layers)
     if height > TALLEST:
         raise ProblemError(
             "too_large", f"The sheet would be {height:,} pixels tall: name fewer layers, or lower max_channels."
         )
-    file = io.BytesIO()
-    _image(np.concatenate(strips)).save(file, "PNG", compress_level=1)
-    return file.getvalue()
 
 
 def coloured(values: Samples) -> Pixels:
@@ -70,8 +75,7 @@ def _tiles(maps: Samples, most: int) -> list[Pixels]:
     """Each by itself from dark to bright; features are one map of a single row."""
     if maps.ndim == 1:
         return [coloured(_stretched(smaller(maps[None], 1, WIDTH - 2 * GAP), TILE // 4, WIDTH - 2 * GAP))]
-    rows, columns = maps.shape[1:]
-    width = int(np.clip(TILE * columns / rows, TILE, 4 * TILE))
+    width = _tile_width(maps.shape)
     return [coloured(_stretched(maps[channel], TILE, width))[::-1] for channel in strongest(maps, most)]
 
 
@@ -87,15 +91,34 @@ def _stretched(values: Samples, rows: int, columns: int) -> Samples:
 def _titled(words: str, tiles: Sequence[Pixels]) -> Pixels:
     """A line of words, and tiles below it, as many beside each other as there is room for."""
     tall, wide = tiles[0].shape[:2]
-    beside = max(1, (WIDTH - GAP) // (wide + GAP))
-    lines = -(-len(tiles) // beside)
-    strip = np.empty((LINE + lines * (tall + GAP) + GAP, WIDTH, 3), np.uint8)
+    beside = _beside(wide)
+    strip = np.empty((_height(len(tiles), tall, wide), WIDTH, 3), np.uint8)
     strip[:] = _PAPER
     strip[:LINE] = _words(words)
     for place, tile in enumerate(tiles):
         top, left = LINE + place // beside * (tall + GAP), GAP + place % beside * (wide + GAP)
         strip[top : top + tall, left : left + wide] = tile
     return strip
+
+
+def _strip_height(layer: Layer, most: int) -> int:
+    if len(layer.shape) == 1:
+        return _height(1, TILE // 4, WIDTH - 2 * GAP)
+    return _height(min(layer.shape[0], most), TILE, _tile_width(layer.shape))
+
+
+def _height(tiles: int, tall: int, wide: int) -> int:
+    return LINE + -(-tiles // _beside(wide)) * (tall + GAP) + GAP
+
+
+def _beside(wide: int) -> int:
+    return max(1, (WIDTH - GAP) // (wide + GAP))
+
+
+def _tile_width(shape: tuple[int, ...]) -> int:
+    """As wide as the map is beside its height, within bounds."""
+    _, rows, columns = shape
+    return int(np.clip(TILE * columns / rows, TILE, 4 * TILE))
 
 
 def _words(words: str) -> Pixels:

@@ -17,13 +17,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from pydantic_core import to_json
 
+from contract.bundle import fingerprint
 from contract.confidence import probabilities
 from contract.errors import EarshotError
 from service.answers import DIGITS
-from service.debug.answer import Wanted, as_npz, heat_answer, layers_answer, spectrogram_answer, waveform_answer
+from service.debug.answer import (
+    Wanted,
+    as_npz,
+    heat_answer,
+    layers_answer,
+    require_few_bytes,
+    require_few_values,
+    spectrogram_answer,
+    waveform_answer,
+)
 from service.debug.layers import chosen
 from service.debug.seen import Seen
-from service.debug.sheet import as_png
+from service.debug.sheet import as_png, require_low_sheet
 from service.engines.base import Samples
 from service.priority import compute_later
 from service.problems import KINDS, ProblemError, problem_of
@@ -110,6 +120,7 @@ def activations(network: "DebugNetwork", question: Question) -> Reply:
     """What they make of a window, in the form that is wanted."""
     query = question.query
     wanted = Wanted(chosen(network.layers, query.layers), query.max_channels, query.max_side)
+    {"json": require_few_values, "npz": require_few_bytes, "png": require_low_sheet}[query.format](wanted)
     names = [layer.name for layer in wanted.layers]
     seen = network.look(question.wave, names, question.heats_of, min(query.top_k, MOST_HEATS))
     match query.format:
@@ -148,6 +159,8 @@ def _network(weights: Weights) -> "DebugNetwork":
         raise ProblemError(
             "unavailable", f"The debug path needs {error.name}, not installed here: pip install 'earshot[debug]'"
         ) from None
+    if fingerprint(Path(weights.path)).sha256 != weights.sha256:
+        raise ProblemError("unavailable", "The files of the bundle have changed: reload the service.")
     torch.set_num_threads(1)
     return DebugNetwork(Path(weights.path))
 

@@ -41,9 +41,9 @@ _SEEN = {
 )
 async def layers(request: Request) -> Response:
     """In the order in which a sound goes through them, with the shape of what each gives for one window."""
-    service = _opened(request)
-    with service.using() as serving:
-        reply = await _desk(request).ask(serving.model, worker.layers, deadline=service.deadline(None))
+    service, desk = _opened(request), _desk(request)
+    with service.using() as serving, desk.place(serving.model) as weights:
+        reply = await desk.ask(weights, worker.layers, deadline=service.deadline(None), gone=lambda: gone(request))
     return _response(reply)
 
 
@@ -59,9 +59,9 @@ async def activations(request: Request) -> Response:
 
     The engine that serves is asked for the same window; how far both are apart stands in the answer.
     """
-    service, trace = _opened(request), trace_of(request)
+    service, desk, trace = _opened(request), _desk(request), trace_of(request)
     query = query_of(request, DebugQuery)
-    with service.using() as serving:
+    with service.using() as serving, desk.place(serving.model) as weights:
         trace.model = serving.used
         deadline = service.deadline(query.timeout_ms)
         serving.admit(deadline)
@@ -80,9 +80,7 @@ async def activations(request: Request) -> Response:
             query, _floats(wave), heats_of, row.logits, model.labels, model.temperature, model.sample_rate,
             model.window_s, facts,
         )  # fmt: skip
-        reply = await _desk(request).ask(
-            model, worker.activations, question, deadline=deadline, gone=lambda: gone(request)
-        )
+        reply = await desk.ask(weights, worker.activations, question, deadline=deadline, gone=lambda: gone(request))
     return _response(reply)
 
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -17,8 +18,10 @@ from PIL import Image
 from service.debug.desk import MOST_WAITING
 from service.routes.debug import OFF
 from tests.contract.sounds import wav
+from tests.service.debug.model import BUNDLE
 from tests.service.graphs import save_graph
 from tests.service.process import WAV, Process, running
+from tests.service.scrape import scraped, value
 from tests.service.wire import wait_for
 
 RATE = 32_000
@@ -217,6 +220,31 @@ def test_few_may_wait_and_the_rest_is_told_so_while_answers_go_on(looking: Proce
         statuses = [one.result().status_code for one in curious]
     assert set(statuses) == {200, 429}
     assert statuses.count(200) >= MOST_WAITING
+
+
+def test_who_finds_the_desk_full_costs_the_engine_nothing(looking: Process, rooster: bytes) -> None:
+    before = value(scraped(looking), "earshot_batch_size_count")
+    with ThreadPoolExecutor(24) as pool:
+        statuses = [one.status_code for one in pool.map(lambda _: asked(looking, rooster, "?layers=*"), range(24))]
+    after = value(scraped(looking), "earshot_batch_size_count")
+    assert 429 in statuses
+    assert after - before <= statuses.count(200)
+
+
+def test_who_leaves_does_not_leave_work_behind_that_nobody_counts(looking: Process, rooster: bytes) -> None:
+    hurried = [asked(looking, rooster, "?layers=*&timeout_ms=30").status_code for _ in range(30)]
+    assert set(hurried) <= {200, 429, 504}
+    assert asked(looking, rooster, "?layers=head").status_code == 200
+
+
+def test_weights_that_were_changed_under_it_are_not_looked_into(tmp_path: Path, rooster: bytes) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(BUNDLE, bundle)
+    with running("--bundle", str(bundle), "--debug") as server:
+        (bundle / "weights.safetensors").write_bytes(b"something else")
+        answer = asked(server, rooster)
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert "reload" in answer.json()["detail"]
 
 
 def test_a_bare_graph_has_nothing_to_look_into(tmp_path: Path, rooster: bytes) -> None:

@@ -26,7 +26,7 @@ from tests.service.graphs import save_graph
 ROOT = Path(__file__).parents[3]
 ROOMS = ("benchmarks", "contract", "export", "service", "training")
 ROUTE = Path("service", "routes", "classify.py")
-ENTERED = "    query = _query(request)\n"
+ENTERED = "    service, trace = service_of(request), trace_of(request)\n"
 CORES = ",".join(map(str, sorted(os.sched_getaffinity(0))))
 
 
