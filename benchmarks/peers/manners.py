@@ -184,22 +184,17 @@ def _departed(server: Server, requests: Sequence[Request], tempo: Tempo) -> Depa
 async def _left_and_next(
     server: Server, requests: Sequence[Request], idle_cores: float, tempo: Tempo
 ) -> tuple[int, float, Answers]:
-    gone = await _hung_up(server.port, _turns(requests, LEAVING), tempo.hang_up_s)
+    """Clients come at once and go at once where they have no answer by then; what the server spends from then on."""
+    client = Client(server.port, requests)
+    lines = [client.line() for _ in range(LEAVING)]
+    asked = asyncio.gather(*(line.ask(turn, 0.0) for turn, line in enumerate(lines)))
+    await asyncio.sleep(tempo.hang_up_s)
     meter = _Meter(server, idle_cores)
+    client.leave()
+    await asked
+    gone = await client.finish()
     following = await at_once(server.port, requests[:1])
     return gone.count(SILENT), meter.spent(), following
-
-
-async def _hung_up(port: int, requests: Sequence[Request], after_s: float) -> Answers:
-    """Clients that come at once, and go at once where they have no answer by then."""
-    client = Client(port, requests)
-    lines = [client.line() for _ in requests]
-    asked = asyncio.gather(*(line.ask(turn, 0.0) for turn, line in enumerate(lines)))
-    await asyncio.sleep(after_s)
-    for line in lines:
-        line.give_up_if_asked_before(client.now())
-    await asked
-    return await client.finish()
 
 
 def _crowd(server: Server, requests: Sequence[Request], tempo: Tempo) -> Crowd:
