@@ -1,5 +1,6 @@
 """Puts verdicts into the words of the HTTP contract."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -51,9 +52,14 @@ def classification(
 
 def predictions(model: ServedModel, verdict: Verdict) -> list[Prediction]:
     """With labels."""
+    return named(model.labels, verdict.best)
+
+
+def named(labels: Sequence[str], best: Sequence[tuple[int, float]]) -> list[Prediction]:
+    """Classes and confidences as they are told."""
     return [
-        Prediction(label=model.labels[index], index=index, confidence=round(confidence, DIGITS))
-        for index, confidence in verdict.best
+        Prediction(label=labels[index], index=index, confidence=round(confidence, DIGITS))
+        for index, confidence in best
     ]
 
 

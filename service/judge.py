@@ -30,6 +30,15 @@ class Verdict(NamedTuple):
     unlike_training: bool | None
 
 
+def best_of(
+    shares: NDArray[np.float64], top_k: int, among: NDArray[np.intp] | None = None
+) -> list[tuple[int, float]]:
+    """Classes and confidences, the most probable first; `among` are the classes that were asked for."""
+    candidates = shares if among is None else shares[among]
+    order = np.argsort(-candidates, kind="stable")[:top_k].tolist()
+    return [(int(i if among is None else among[i]), float(candidates[i])) for i in order]
+
+
 class Judge:
     """The manifest's calibration and the reference statistics of one model."""
 
@@ -47,9 +56,7 @@ class Judge:
     def verdict(self, rows: list[Row], top_k: int, among: NDArray[np.intp] | None = None) -> Verdict:
         """Of one window, or the mean of several; `among` are the classes that were asked for."""
         shares = rows[0].probabilities if len(rows) == 1 else np.mean([row.probabilities for row in rows], axis=0)
-        candidates = shares if among is None else shares[among]
-        order = np.argsort(-candidates, kind="stable")[:top_k].tolist()
-        best = [(int(i if among is None else among[i]), float(candidates[i])) for i in order]
+        best = best_of(shares, top_k, among)
         model = self._model
         distances = [row.novelty for row in rows if row.novelty is not None]
         novelty = sum(distances) / len(distances) if distances else None

@@ -3,12 +3,10 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
-from multiprocessing import get_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from contract.bundle import WEIGHTS
 from service.batcher import Overloaded
@@ -16,6 +14,9 @@ from service.debug.worker import LATE, Refusal, Reply, Weights, asked, prepare
 from service.model import ServedModel
 from service.problems import ProblemError
 from service.waiting import in_time
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ProcessPoolExecutor
 
 MOST_WAITING = 4
 """Requests, with the one that is looked at; each takes a good part of a second."""
@@ -62,7 +63,7 @@ class Desk:
         try:
             looking = self._begun(pool, work, weights, deadline, *details)
             found = await in_time(looking, deadline, gone, LATE)
-        except BrokenProcessPool:
+        except BrokenExecutor:
             if self._pool is pool:
                 self.close()
             raise ProblemError(
@@ -79,7 +80,7 @@ class Desk:
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _begun(self, pool: ProcessPoolExecutor, *order: Any) -> "Future[Reply | Refusal]":  # noqa: ANN401
+    def _begun(self, pool: "ProcessPoolExecutor", *order: Any) -> "Future[Reply | Refusal]":  # noqa: ANN401
         try:
             looking = pool.submit(asked, *order)
         except BaseException:
@@ -93,8 +94,11 @@ class Desk:
         with suppress(RuntimeError):  # the loop is closed: nobody comes any more
             loop.call_soon_threadsafe(self._free.release)
 
-    def _opened(self) -> ProcessPoolExecutor:
+    def _opened(self) -> "ProcessPoolExecutor":
         """Spawned, as a fork would take the threads' locks along without the threads."""
+        from concurrent.futures import ProcessPoolExecutor  # here, as most services are never looked into
+        from multiprocessing import get_context
+
         if self._pool is None:
             self._pool = ProcessPoolExecutor(1, get_context("spawn"), prepare)
         return self._pool

@@ -36,12 +36,13 @@ def chosen(layers: Sequence[Layer], words: str) -> list[Layer]:
         raise EarshotError(f"layers: {len(patterns)} patterns are more than {MOST_PATTERNS}")
     for pattern in patterns:
         _require_plain(pattern)
-    found = [layer for layer in layers if any(fnmatchcase(layer.name, pattern) for pattern in patterns)]
-    for pattern in patterns:
-        if not any(fnmatchcase(layer.name, pattern) for layer in layers):
+    fitting = {pattern: {layer for layer in layers if fnmatchcase(layer.name, pattern)} for pattern in patterns}
+    for pattern, found in fitting.items():
+        if not found:
             some = ", ".join(layer.name for layer in layers[:3])
             raise EarshotError(f"layers: none is called {pattern!r}; there are {some} …, see /v1/debug/layers")
-    return found
+    wanted = set().union(*fitting.values())
+    return [layer for layer in layers if layer in wanted]
 
 
 def _require_plain(pattern: str) -> None:

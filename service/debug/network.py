@@ -46,22 +46,16 @@ class DebugNetwork:
             spectrogram = self._model.frontend.decibels(waves)[0].numpy()
         return Seen(logits.detach().numpy(), spectrogram, maps, heats)
 
-    def _modules(self) -> Iterator[tuple[str, nn.Module]]:
-        """All that do something to a sound."""
-        return (
-            (name, one) for name, one in self._network.named_modules() if name and not isinstance(one, nn.Dropout)
-        )
-
     def _measured(self) -> Iterator[Layer]:
-        order: dict[str, None] = {}
-        names = [name for name, _ in self._modules()]
-        with self._kept(names) as maps, torch.inference_mode():
+        """All that do something to a sound, in the order in which they do."""
+        modules = {
+            name: one for name, one in self._network.named_modules() if name and not isinstance(one, nn.Dropout)
+        }
+        with self._kept(modules) as maps, torch.inference_mode():
             self._network(self._model.frontend(torch.zeros(1, self._window)))
-            order.update(dict.fromkeys(maps))
-        for name in order:
-            module = self._network.get_submodule(name)
-            parameters = sum(one.numel() for one in module.parameters())
-            yield Layer(name, type(module).__name__, parameters, maps[name].shape)
+        for name, found in maps.items():
+            parameters = sum(one.numel() for one in modules[name].parameters())
+            yield Layer(name, type(modules[name]).__name__, parameters, found.shape)
 
     @contextmanager
     def _kept(self, names: Iterable[str]) -> Iterator[dict[str, Samples]]:

@@ -74,7 +74,7 @@ def _heard(seen: Seen, heat: Heat) -> Pixels:
 def _tiles(maps: Samples, most: int) -> list[Pixels]:
     """Each by itself from dark to bright; features are one map of a single row."""
     if maps.ndim == 1:
-        return [coloured(_stretched(smaller(maps[None], 1, WIDTH - 2 * GAP), TILE // 4, WIDTH - 2 * GAP))]
+        return [coloured(_stretched(maps[None], TILE // 4, WIDTH - 2 * GAP))]
     width = _tile_width(maps.shape)
     return [coloured(_stretched(maps[channel], TILE, width))[::-1] for channel in strongest(maps, most)]
 

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import parent_process
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,7 +19,7 @@ from pydantic_core import to_json
 from contract.bundle import fingerprint
 from contract.confidence import probabilities
 from contract.errors import EarshotError
-from service.answers import DIGITS
+from service.answers import named
 from service.debug.answer import (
     Wanted,
     as_npz,
@@ -32,12 +31,12 @@ from service.debug.answer import (
     waveform_answer,
 )
 from service.debug.layers import chosen
-from service.debug.seen import Seen
 from service.debug.sheet import as_png, require_low_sheet
 from service.engines.base import Samples
+from service.judge import best_of
 from service.priority import compute_later
 from service.problems import KINDS, ProblemError, problem_of
-from service.schemas import DebugQuery, LayerFacts, Prediction
+from service.schemas import DebugQuery, LayerFacts
 
 if TYPE_CHECKING:
     from service.debug.network import DebugNetwork
@@ -130,7 +129,7 @@ def activations(network: "DebugNetwork", question: Question) -> Reply:
             index = next(iter(seen.heats))
             return Reply(as_png(wanted, seen, question.labels[index], index), "image/png")
     answer = {
-        "predictions": _predictions(question, seen),
+        "predictions": named(question.labels, best_of(probabilities(seen.logits, question.temperature), query.top_k)),
         "parity": {
             "max_logit_delta": float(f"{np.abs(seen.logits - question.served).max():.4g}"),
             "same_label": int(seen.logits.argmax()) == int(question.served.argmax()),
@@ -141,12 +140,6 @@ def activations(network: "DebugNetwork", question: Question) -> Reply:
         "layers": layers_answer(wanted, seen),
     }
     return Reply(to_json(answer | question.facts), "application/json")
-
-
-def _predictions(question: Question, seen: Seen) -> list[Prediction]:
-    shares = probabilities(seen.logits, question.temperature)
-    best: list[int] = np.argsort(-shares, kind="stable")[: question.query.top_k].tolist()
-    return [Prediction(label=question.labels[i], index=i, confidence=round(float(shares[i]), DIGITS)) for i in best]
 
 
 @lru_cache(maxsize=1)
@@ -167,6 +160,8 @@ def _network(weights: Weights) -> "DebugNetwork":
 
 def _end_with_parent() -> None:
     """However that ended."""
+    from multiprocessing import parent_process
+
     parent = parent_process()
     if parent is not None:
         parent.join()

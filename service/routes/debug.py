@@ -1,15 +1,12 @@
 """`/v1/debug/…`: the model's layers, and what each of them makes of a sound."""
 
-from typing import Any
-
 import numpy as np
 from fastapi import APIRouter, Request, Response
 
-from contract.audio import PCM16_SCALE
 from service.debug import worker
 from service.debug.desk import Desk
 from service.debug.worker import Question, Reply
-from service.engines.base import Samples
+from service.engines.base import Samples, Wave
 from service.jobs import Job
 from service.model import ServedModel
 from service.problems import KINDS, ProblemError, documented
@@ -18,7 +15,7 @@ from service.routes.shared import computed, gone, query_parameters, service_of, 
 from service.routes.sounds import BODIES, heard, query_of
 from service.schemas import DebugQuery, LayerFacts
 from service.serving import Service
-from service.windows import Window, cut, windows_of
+from service.windows import Window, cut, lay, windows_of
 
 router = APIRouter(prefix="/v1/debug", tags=["debug"])
 
@@ -118,5 +115,8 @@ def _classes(heat: str | None, model: ServedModel) -> list[int] | None:
     return [model.index_of[heat]]
 
 
-def _floats(wave: np.ndarray[Any, Any]) -> Samples:
-    return wave * PCM16_SCALE if wave.dtype == np.int16 else wave.astype(np.float32, copy=False)
+def _floats(wave: Wave) -> Samples:
+    """As an engine gets it."""
+    row = np.empty(len(wave), np.float32)
+    lay(wave, row)
+    return row

@@ -1,5 +1,6 @@
 """The web pages, for whoever opens the service's address in a browser."""
 
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from pathlib import Path
 
@@ -12,6 +13,7 @@ router = APIRouter(include_in_schema=False)
 WEB = Path(__file__).parents[1] / "web"
 TITLES = {"listen": "Listen", "live": "Live", "layers": "Layers", "status": "Status"}
 """Of each page, by the name of its files."""
+PATHS = {name: "/" if name == "listen" else f"/{name}" for name in TITLES}
 READ = ["GET", "HEAD"]
 
 
@@ -24,32 +26,17 @@ def _page(name: str) -> StaticFile:
     return static_file(page.encode(), "text/html")
 
 
-_PAGES = {name: _page(name) for name in TITLES}
+def _route(page: StaticFile) -> Callable[[Request], Awaitable[Response]]:
+    async def route(request: Request) -> Response:
+        return sent(page, request)
+
+    return route
+
+
+for _name, _path in PATHS.items():
+    router.add_api_route(_path, _route(_page(_name)), methods=READ)
+
 _FILES = files_below(WEB)
-
-
-@router.api_route("/", methods=READ)
-async def listen(request: Request) -> Response:
-    """A sound, and its name."""
-    return sent(_PAGES["listen"], request)
-
-
-@router.api_route("/live", methods=READ)
-async def live(request: Request) -> Response:
-    """What the microphone hears."""
-    return sent(_PAGES["live"], request)
-
-
-@router.api_route("/layers", methods=READ)
-async def layers(request: Request) -> Response:
-    """What each layer makes of a sound."""
-    return sent(_PAGES["layers"], request)
-
-
-@router.api_route("/status", methods=READ)
-async def status(request: Request) -> Response:
-    """How the service does."""
-    return sent(_PAGES["status"], request)
 
 
 @router.api_route("/web/{name:path}", methods=READ)

@@ -2,9 +2,7 @@
 
 import { fitted, paint } from "./canvas.js";
 import { glow, grey, heat, themed } from "./colours.js";
-import { drawTicks } from "./spectrogram.js";
-
-const RANGE_DB = 75;
+import { brightness, drawTicks } from "./spectrogram.js";
 
 /** One map, as bright as its own values go. */
 export function drawMap(canvas, values, { smooth = false } = {}) {
@@ -36,7 +34,7 @@ export function drawHeat(canvas, spectrogram, found) {
   const context = fitted(canvas);
   const { values, shape: [rows, columns] } = spectrogram;
   const [, top] = bounds(values.flat());
-  paint(context, rows, columns, (row, column) => 1 + (values[row][column] - top) / RANGE_DB, found ? grey : heat);
+  paint(context, rows, columns, (row, column) => brightness(values[row][column], top), found ? grey : heat);
   if (found) {
     paint(context, found.shape[0], found.shape[1], (row, column) => found.values[row][column], glow);
   }

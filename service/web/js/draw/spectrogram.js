@@ -13,9 +13,12 @@ export function drawSpectrogram(canvas, samples, sampleRate) {
   const columns = Math.min(canvas.width, MOST_COLUMNS);
   const values = spectrogram(samples, sampleRate, columns);
   const top = values.reduce((most, value) => Math.max(most, value), -Infinity);
-  paint(context, ROWS, columns, (row, column) => 1 + (values[column * ROWS + row] - top) / RANGE_DB, heat);
+  paint(context, ROWS, columns, (row, column) => brightness(values[column * ROWS + row], top), heat);
   drawTicks(context, heightOnMel);
 }
+
+/** Of a level in dB: 1 at the loudest. */
+export const brightness = (level, top) => 1 + (level - top) / RANGE_DB;
 
 /** Names of frequencies at the left edge; `heightOf` says how far up they are, from 0 to 1. */
 export function drawTicks(context, heightOf) {
