@@ -102,6 +102,9 @@ def asked(work: Callable[..., Reply], weights: Weights, deadline: float, *detail
         if time.monotonic() > deadline:
             return Refusal("deadline_exceeded", LATE, KINDS["deadline_exceeded"].status)
         return work(network, *details)
+    except ImportError as error:
+        detail = f"The debug path needs {error.name}, not installed here: pip install -e '.[debug]'"
+        return Refusal("unavailable", detail, KINDS["unavailable"].status)
     except (EarshotError, ProblemError) as error:
         problem = problem_of(error)
         return Refusal(problem.code, problem.detail, problem.status)
@@ -144,14 +147,10 @@ def activations(network: "DebugNetwork", question: Question) -> Reply:
 
 @lru_cache(maxsize=1)
 def _network(weights: Weights) -> "DebugNetwork":
-    try:
-        import torch
+    import torch
 
-        from service.debug.network import DebugNetwork
-    except ImportError as error:
-        raise ProblemError(
-            "unavailable", f"The debug path needs {error.name}, not installed here: pip install 'earshot[debug]'"
-        ) from None
+    from service.debug.network import DebugNetwork
+
     if fingerprint(Path(weights.path)).sha256 != weights.sha256:
         raise ProblemError("unavailable", "The files of the bundle have changed: reload the service.")
     torch.set_num_threads(1)

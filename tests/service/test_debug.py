@@ -255,10 +255,13 @@ def test_a_bare_graph_has_nothing_to_look_into(tmp_path: Path, rooster: bytes) -
         assert "bundle" in answer.json()["detail"]
 
 
-def test_without_pytorch_it_says_what_to_install_and_the_rest_works(tmp_path: Path, rooster: bytes) -> None:
-    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n")
+@pytest.mark.parametrize(("library", "query"), [("torch", ""), ("PIL", "?format=png")])
+def test_without_a_library_it_says_what_to_install_and_the_rest_works(
+    library: str, query: str, tmp_path: Path, rooster: bytes
+) -> None:
+    (tmp_path / f"{library}.py").write_text(f"raise ModuleNotFoundError('none', name='{library}')\n")
     with running("--bundle", "esc10-resnet", "--debug", env={"PYTHONPATH": str(tmp_path)}) as server:
-        answer = asked(server, rooster)
+        answer = asked(server, rooster, query)
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
-        assert "pip install 'earshot[debug]'" in answer.json()["detail"]
+        assert "pip install -e '.[debug]'" in answer.json()["detail"]
         assert server.classify(rooster).status_code == 200

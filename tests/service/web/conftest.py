@@ -25,7 +25,7 @@ Opened = Callable[..., "Page"]
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
     """One for the tests of a module: a loop of its own, which others would stumble over, ends with it."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install 'earshot[dev]'")
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[dev]'")
     if (chromium := shutil.which("chromium")) is None:
         pytest.skip("needs Chromium: apt-get install chromium")
     flags = [

@@ -122,7 +122,7 @@ def test_where_pytorch_is_missing_the_page_says_what_to_install(opened: Opened, 
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n")
     with running("--bundle", "esc10-resnet", "--debug", env={"PYTHONPATH": str(tmp_path)}) as server:
         page = opened("/layers", of=server)
-        assert "pip install 'earshot[debug]'" in problem_of(page)
+        assert "pip install -e '.[debug]'" in problem_of(page)
         assert page.locator("#inside").is_hidden()
 
 
